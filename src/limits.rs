@@ -53,9 +53,11 @@ pub const HEAD_FIELDS_CEILING: usize = 128;
 /// Most answers that [`Limits::pipeline_max`] may name.
 pub const PIPELINE_CEILING: usize = 256;
 /// Empty lines skipped before a request line (RFC 9112 section 2.2 asks for at least one).
-pub const EMPTY_LINES_MAX: usize = 2;
+pub const EMPTY_LINES_MAX: u8 = 2;
 /// Times a request is asked again after its content was made ready, before it is answered 503.
 pub const PREPARE_ATTEMPTS_MAX: u8 = 4;
+/// Nanoseconds a request may wait for its content to be made ready, before it is answered 503.
+pub const PREPARE_NANOS_MAX: u64 = 30 * 1_000_000_000;
 /// Bytes of one receive; one buffer a worker on epoll. A request fits many times over; a larger one only means more reads.
 pub const RECEIVE_BYTES: usize = 32 * 1024;
 

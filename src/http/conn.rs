@@ -1,0 +1,832 @@
+//! The connection: a pure state machine from bytes to plans. Every transition is in this file.
+//!
+//! # Theory
+//! A connection is in one **phase**, which says what it waits for:
+//!
+//! ```text
+//!            bytes: whole requests            all sent, last answer
+//! Receiving ----------------------> Sending -----------------------> closed, or
+//!   ^  |  ^                          |   ^                           Lingering (FIN sent; reads and
+//!   |  |  '----- all sent, more -----'   |                           throws away, so that the client
+//!   |  '-> Preparing -- ready ---> (asked again)                     gets the answer before a reset)
+//!   '- a partial request: bytes are kept, nothing else changes
+//! ```
+//!
+//! Beside it stands how far the next request has been **read**: collecting its head, or throwing its body away. A
+//! request is answered when all of it has been read, so that what follows is the next request and a broken body is
+//! refused. The bytes of a request that is not whole are kept in `pending`; an idle connection holds no buffer.
+//!
+//! Requests that came together are answered together: [`Conn::on`] fills a batch of up to `pipeline_max` plans and
+//! returns [`Step::Send`]. What comes after the batch waits in `pending`, and no more is received until it has left, so
+//! a client that does not read cannot make the server buffer.
+//!
+//! Content that is not at hand ([`Found::Wait`], [`Ready::Wait`]) stops the batch before the request that needs it. That
+//! request is simply asked again after [`Input::Ready`]: nothing of it is remembered, so there is no second way in.
+//!
+//! **Cut invariance**: the same bytes give the same plans however they are cut. Whatever depends on time is not about
+//! bytes: a deadline passes, a drain begins.
+#![forbid(unsafe_code)]
+
+use super::chunked::ChunkReader;
+use super::conditional::{self, Outcome, Preconditions, Validators};
+use super::head::{self, Drawing, Persistence};
+use super::method::{Method, Methods};
+use super::parse::{self, Framing, Head, Known, Parsed, Refusal};
+use super::plan::{Batch, Part, Span};
+use super::range::{self, Ranges};
+use super::request::Request;
+use super::response::{Response, lines_of_304};
+use super::service::{Found, Ready, Service, Stored};
+use super::target::{self, Target};
+use crate::limits::{Limits, PREPARE_ATTEMPTS_MAX, PREPARE_NANOS_MAX};
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::time::Duration;
+
+/// The time, and what else is the same for all connections of one turn.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// Nanoseconds of a clock that never goes back.
+    pub nanos: u64,
+    /// Seconds since 1970-01-01 UTC.
+    pub unix_seconds: u64,
+    /// `unix_seconds` as `Date` writes it.
+    pub date: [u8; 29],
+    /// The server is stopping: answers say `Connection: close`.
+    pub is_draining: bool,
+    /// The number of the content that answers.
+    pub generation: u64,
+}
+
+/// What [`Conn::on`] works with.
+pub struct Env<'e, S> {
+    /// The time.
+    pub moment: &'e Moment,
+    /// The bounds.
+    pub limits: &'e Limits,
+    /// Whoever has the content.
+    pub service: &'e mut S,
+    /// Memory that is reused; the batch is in there.
+    pub scratch: &'e mut Scratch,
+    /// The address that the connection came in on.
+    pub local: Option<SocketAddr>,
+}
+
+/// Memory that all connections of a worker use in turn.
+#[derive(Debug, Default)]
+pub struct Scratch {
+    /// The answers of the last [`Step::Send`].
+    pub batch: Batch,
+    stored: Stored,
+    decoded: Vec<u8>,
+    /// Buffers for partial requests, to be used again.
+    spare: Vec<Vec<u8>>,
+}
+
+/// Buffers kept for reuse, and the largest that is worth keeping.
+const SPARE_BUFFERS_MAX: usize = 64;
+const SPARE_BYTES_MAX: usize = 64 * 1024;
+
+impl Scratch {
+    fn buffer(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    fn recycle(&mut self, mut buffer: Vec<u8>) {
+        if self.spare.len() < SPARE_BUFFERS_MAX && buffer.capacity() <= SPARE_BYTES_MAX {
+            buffer.clear();
+            self.spare.push(buffer);
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Input<'b> {
+    /// Bytes came, at least one.
+    Bytes(&'b [u8]),
+    /// The client will send no more.
+    Eof,
+    /// This many bytes of the batch have left since the last time, and whether that was all of it.
+    Sent {
+        /// Bytes, at least one.
+        bytes: u64,
+        /// Nothing of the batch is left.
+        is_all: bool,
+    },
+    /// What [`Step::Wait`] waited for has come, or has failed: the request is asked again.
+    Ready,
+    /// Time has passed [`Conn::deadline`].
+    Tick,
+}
+
+/// What to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Receive.
+    Recv,
+    /// Send the batch in [`Scratch::batch`].
+    Send,
+    /// Wait for [`Input::Ready`].
+    Wait,
+    /// Go on with what is outstanding.
+    Stay,
+    /// Say that nothing more will be sent (FIN), then receive.
+    ShutdownThenDrain,
+    /// Close.
+    Close(Closed),
+}
+
+/// Why a connection closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// The client closed, between requests or in the middle of one.
+    ByPeer,
+    /// The last answer said so, and was sent.
+    Finished,
+    /// No request came in time.
+    IdleTime,
+    /// No head came in time, not even its first byte.
+    HeadTime,
+    /// The client took too few bytes in time: the answer is incomplete, so this is a reset.
+    SendTime,
+    /// The client did not close its side while the connection lingered.
+    LingerTime,
+    /// The client sent too much while the connection lingered.
+    LingerBytes,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Receiving,
+    Sending,
+    Preparing,
+    Lingering { left: u64 },
+}
+
+#[derive(Debug)]
+enum Reading {
+    /// Collecting the next head.
+    Head { empty_lines: u8 },
+    /// Throwing the body away; `pending` starts with the head, which is `head_bytes` long.
+    Body { head_bytes: usize, reader: BodyReader },
+}
+
+const FRESH_HEAD: Reading = Reading::Head { empty_lines: 0 };
+
+#[derive(Debug)]
+enum BodyReader {
+    Length { left: u64 },
+    Chunked { reader: Box<ChunkReader>, seen: u64 },
+    Done,
+}
+
+/// What follows the batch under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    Continue,
+    Close,
+    Linger,
+}
+
+/// No deadline, no start.
+const NEVER: u64 = u64::MAX;
+
+/// One connection.
+#[derive(Debug)]
+pub struct Conn {
+    phase: Phase,
+    reading: Reading,
+    then: Then,
+    /// Times the request at the front was asked again.
+    attempts: u8,
+    /// Whether a request has been answered.
+    has_answered: bool,
+    /// Bytes of requests that are not whole or whose turn has not come.
+    pending: Vec<u8>,
+    /// When the head (or body) under way began; [`NEVER`]: none has.
+    since: u64,
+    deadline: u64,
+    /// Bytes that the client took in this send window.
+    window_bytes: u64,
+    peer: Option<SocketAddr>,
+}
+
+/// What to keep of the bytes that were processed: a head whose body is being read, and what follows.
+struct Keep {
+    head: Range<usize>,
+    rest: Range<usize>,
+}
+
+impl Keep {
+    fn nothing() -> Keep {
+        Keep { head: 0..0, rest: 0..0 }
+    }
+
+    fn rest(rest: Range<usize>) -> Keep {
+        Keep { head: 0..0, rest }
+    }
+}
+
+/// What became of one request.
+enum Answered {
+    /// Its plan is in the batch, and the connection goes on.
+    Goes,
+    /// Its plan is in the batch and is the last one.
+    Ends,
+    /// It has to wait for its content.
+    Waits,
+}
+
+impl Conn {
+    /// A connection that was just accepted.
+    pub fn new(peer: Option<SocketAddr>, moment: &Moment, limits: &Limits) -> Conn {
+        Conn {
+            phase: Phase::Receiving,
+            reading: FRESH_HEAD,
+            then: Then::Continue,
+            attempts: 0,
+            has_answered: false,
+            pending: Vec::new(),
+            since: moment.nanos,
+            deadline: after(moment, limits.head_time_max),
+            window_bytes: 0,
+            peer,
+        }
+    }
+
+    /// When this connection next wants a [`Input::Tick`], in nanoseconds of [`Moment::nanos`].
+    pub fn deadline(&self) -> Option<u64> {
+        (self.deadline != NEVER).then_some(self.deadline)
+    }
+
+    /// Whether no request is under way: nothing of one was read, nothing is being sent.
+    pub fn is_idle(&self) -> bool {
+        matches!((&self.phase, &self.reading), (Phase::Receiving, Reading::Head { .. })) && self.pending.is_empty()
+    }
+
+    /// Takes what happened and says what to do next.
+    pub fn on<S: Service>(&mut self, input: Input<'_>, env: &mut Env<'_, S>) -> Step {
+        match (&mut self.phase, input) {
+            (Phase::Receiving, Input::Bytes(bytes)) => self.read(bytes, env),
+            (Phase::Receiving, Input::Eof) => Step::Close(Closed::ByPeer),
+            (Phase::Receiving, Input::Tick) => self.receiving_tick(env),
+            (Phase::Sending, Input::Sent { bytes, is_all }) => {
+                self.window_bytes += bytes;
+                if is_all { self.sent_all(env) } else { Step::Stay }
+            }
+            (Phase::Sending, Input::Tick) => self.sending_tick(env),
+            (Phase::Preparing, Input::Ready) => {
+                self.phase = Phase::Receiving;
+                self.read(&[], env)
+            }
+            (Phase::Preparing, Input::Tick) => self.preparing_tick(env),
+            (Phase::Lingering { left }, Input::Bytes(bytes)) => {
+                *left = left.saturating_sub(bytes.len() as u64);
+                if *left == 0 { Step::Close(Closed::LingerBytes) } else { Step::Recv }
+            }
+            (Phase::Lingering { .. }, Input::Eof) => Step::Close(Closed::Finished),
+            (Phase::Lingering { .. }, Input::Tick) if env.moment.nanos >= self.deadline => {
+                Step::Close(Closed::LingerTime)
+            }
+            // A receive that was outstanding when a timeout was answered: the answer is the last one, so what comes
+            // after it counts for nothing, and an Eof comes again to the next receive.
+            (Phase::Sending | Phase::Preparing, Input::Bytes(_) | Input::Eof) => Step::Stay,
+            // Nobody waits for these any more.
+            (Phase::Lingering { .. }, Input::Tick | Input::Ready | Input::Sent { .. })
+            | (Phase::Receiving, Input::Ready | Input::Sent { .. })
+            | (Phase::Sending, Input::Ready)
+            | (Phase::Preparing, Input::Sent { .. }) => Step::Stay,
+        }
+    }
+
+    /// Processes what is pending and `bytes`, and keeps what is not whole.
+    fn read<S: Service>(&mut self, bytes: &[u8], env: &mut Env<'_, S>) -> Step {
+        env.scratch.batch.clear();
+        if self.pending.is_empty() {
+            let keep = self.process(bytes, env);
+            if !keep.head.is_empty() || !keep.rest.is_empty() {
+                self.pending = env.scratch.buffer();
+                self.pending.extend_from_slice(&bytes[keep.head]);
+                self.pending.extend_from_slice(&bytes[keep.rest]);
+            }
+        } else if self.is_hopeless(bytes, env.limits) {
+            self.pending.extend_from_slice(bytes);
+        } else {
+            let mut buffer = std::mem::take(&mut self.pending);
+            buffer.extend_from_slice(bytes);
+            let keep = self.process(&buffer, env);
+            buffer.truncate(keep.rest.end.max(keep.head.end));
+            buffer.drain(keep.head.end..keep.rest.start.max(keep.head.end));
+            buffer.drain(..keep.head.start);
+            if buffer.is_empty() {
+                env.scratch.recycle(buffer);
+            } else {
+                self.pending = buffer;
+            }
+        }
+        self.step(env)
+    }
+
+    /// Whether `bytes` cannot complete a head: they end no line and reach no limit. It spares a client that trickles
+    /// its head the price of reading it from the start for each byte.
+    fn is_hopeless(&self, bytes: &[u8], limits: &Limits) -> bool {
+        let len = self.pending.len() + bytes.len();
+        !bytes.is_empty()
+            && matches!(self.reading, Reading::Head { .. })
+            && self.then == Then::Continue
+            && len < limits.request_line_bytes_max.min(limits.head_bytes_max)
+            && memchr::memchr(b'\n', bytes).is_none()
+    }
+
+    /// What to do after processing.
+    fn step<S: Service>(&mut self, env: &mut Env<'_, S>) -> Step {
+        if !env.scratch.batch.is_empty() {
+            self.phase = Phase::Sending;
+            self.window_bytes = 0;
+            self.deadline = after(env.moment, env.limits.send_time_max);
+            return Step::Send;
+        }
+        if matches!(self.phase, Phase::Preparing) {
+            self.deadline = env.moment.nanos.saturating_add(PREPARE_NANOS_MAX);
+            return Step::Wait;
+        }
+        let is_between = self.pending.is_empty() && matches!(self.reading, Reading::Head { .. });
+        self.deadline = match self.reading {
+            Reading::Head { .. } if is_between && self.has_answered => after(env.moment, env.limits.idle_time_max),
+            Reading::Head { .. } => since(self.since, env.limits.head_time_max),
+            Reading::Body { .. } => since(self.since, env.limits.body_time_max),
+        };
+        Step::Recv
+    }
+
+    /// Answers every whole request in `bytes`, up to the bounds of a batch.
+    fn process<S: Service>(&mut self, bytes: &[u8], env: &mut Env<'_, S>) -> Keep {
+        let mut at = 0;
+        while env.scratch.batch.plans.len() < env.limits.pipeline_max {
+            if let Reading::Head { empty_lines } = &mut self.reading {
+                match parse::empty_lines(&bytes[at..], empty_lines) {
+                    Some(skipped) => at += skipped,
+                    None => {
+                        let refusal = Refusal { status: 400, why: "too many empty lines before the request line" };
+                        return self.refuse(refusal, env);
+                    }
+                }
+            }
+            if at == bytes.len() {
+                return Keep::nothing();
+            }
+            let view = &bytes[at..];
+            let mut table = parse::field_table();
+            let mut parsed = parse::head(view, &mut table, env.limits);
+            let patched;
+            let mut patched_table = parse::field_table();
+            if let Parsed::NewerMinor(index) = parsed {
+                patched = as_minor_one(view, index, env.limits);
+                parsed = parse::head(&patched, &mut patched_table, env.limits);
+            }
+            let head = match parsed {
+                Parsed::Head(head) => head,
+                Parsed::Partial => {
+                    if self.since == NEVER {
+                        self.since = env.moment.nanos;
+                    }
+                    return Keep::rest(at..bytes.len());
+                }
+                Parsed::Refused(refusal) => return self.refuse(refusal, env),
+                Parsed::NewerMinor(_) => {
+                    return self.refuse(Refusal { status: 400, why: "the HTTP version is malformed" }, env);
+                }
+            };
+            let body_start = at + head.len;
+            let (is_whole, consumed) = match self.body(&head, &bytes[body_start..], env) {
+                Body::Read(consumed) => (true, consumed),
+                Body::Partial => return Keep { head: at..body_start, rest: body_start..body_start },
+                Body::TooLong => (false, 0),
+                Body::Refused(refusal) => return self.refuse(refusal, env),
+            };
+            let next = body_start + consumed;
+            match self.answer(&head, is_whole, next == bytes.len(), env) {
+                Answered::Goes => {
+                    at = next;
+                    self.reading = FRESH_HEAD;
+                    self.since = NEVER;
+                    self.attempts = 0;
+                    self.has_answered = true;
+                }
+                Answered::Ends => return Keep::nothing(),
+                Answered::Waits => {
+                    if env.scratch.batch.is_empty() {
+                        self.phase = Phase::Preparing;
+                        self.attempts += 1;
+                    }
+                    return Keep { head: at..body_start, rest: next..bytes.len() };
+                }
+            }
+        }
+        Keep::rest(at..bytes.len())
+    }
+
+    /// Reads on in the body of the request whose head is `head`.
+    fn body<S: Service>(&mut self, head: &Head<'_, '_>, bytes: &[u8], env: &mut Env<'_, S>) -> Body {
+        let bytes_max = env.limits.body_bytes_max;
+        if matches!(self.reading, Reading::Head { .. }) {
+            let reader = match head.framing {
+                Framing::None => return Body::Read(0),
+                Framing::Length(left) if left > bytes_max => return Body::TooLong,
+                Framing::Length(left) => BodyReader::Length { left },
+                Framing::Chunked => BodyReader::Chunked { reader: Box::default(), seen: 0 },
+            };
+            self.reading = Reading::Body { head_bytes: head.len, reader };
+            self.since = env.moment.nanos;
+            if head.expects_continue && bytes.is_empty() {
+                head::interim_continue(&mut env.scratch.batch);
+            }
+        }
+        let Reading::Body { head_bytes, reader } = &mut self.reading else { return Body::Read(0) };
+        debug_assert_eq!(*head_bytes, head.len);
+        match reader {
+            BodyReader::Done => Body::Read(0),
+            BodyReader::Length { left } => {
+                let consumed = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
+                *left -= consumed as u64;
+                if *left > 0 {
+                    return Body::Partial;
+                }
+                *reader = BodyReader::Done;
+                Body::Read(consumed)
+            }
+            BodyReader::Chunked { reader: chunks, seen } => match chunks.feed(bytes) {
+                Err(error) => Body::Refused(Refusal { status: 400, why: error.why() }),
+                Ok(feed) => {
+                    *seen += feed.body;
+                    if *seen > bytes_max {
+                        return Body::TooLong;
+                    }
+                    if !feed.done {
+                        return Body::Partial;
+                    }
+                    *reader = BodyReader::Done;
+                    Body::Read(feed.consumed)
+                }
+            },
+        }
+    }
+
+    /// Puts the answer to one request into the batch.
+    fn answer<S: Service>(
+        &mut self,
+        head: &Head<'_, '_>,
+        is_whole: bool,
+        is_last_read: bool,
+        env: &mut Env<'_, S>,
+    ) -> Answered {
+        let server_ends = !is_whole || (env.moment.is_draining && is_last_read);
+        let persistence = match (head.keep_alive && !server_ends, head.is_http_10) {
+            (false, _) => Persistence::Close,
+            (true, true) => Persistence::KeepAlive,
+            (true, false) => Persistence::Implied,
+        };
+        let mut one = One {
+            moment: env.moment,
+            persistence,
+            with_body: head.method != Method::Head,
+            scratch: &mut *env.scratch,
+            ends: persistence == Persistence::Close,
+        };
+        if self.attempts > PREPARE_ATTEMPTS_MAX {
+            one.refusal(503, "the content could not be made ready");
+        } else if !one.request(head, is_whole, self.peer, env.local, &mut *env.service) {
+            return Answered::Waits;
+        }
+        if !one.ends {
+            return Answered::Goes;
+        }
+        // The client said that it is done: closing loses nothing. When the server ends the connection, the client may be
+        // sending: it gets the chance to read the answer before the reset.
+        let client_ended = !head.keep_alive && is_whole && is_last_read;
+        self.then = if client_ended { Then::Close } else { Then::Linger };
+        Answered::Ends
+    }
+
+    /// Answers a request that cannot be read; nothing after it can be either.
+    fn refuse<S: Service>(&mut self, refusal: Refusal, env: &mut Env<'_, S>) -> Keep {
+        let mut one = One {
+            moment: env.moment,
+            persistence: Persistence::Close,
+            with_body: true,
+            scratch: &mut *env.scratch,
+            ends: true,
+        };
+        one.refusal(refusal.status, refusal.why);
+        self.then = Then::Linger;
+        Keep::nothing()
+    }
+
+    fn sent_all<S: Service>(&mut self, env: &mut Env<'_, S>) -> Step {
+        match self.then {
+            Then::Close => Step::Close(Closed::Finished),
+            Then::Linger => {
+                self.phase = Phase::Lingering { left: env.limits.linger_bytes_max };
+                self.deadline = after(env.moment, env.limits.linger_time_max);
+                Step::ShutdownThenDrain
+            }
+            Then::Continue => {
+                self.phase = Phase::Receiving;
+                if self.pending.is_empty() {
+                    env.scratch.batch.clear();
+                    return self.step(env);
+                }
+                self.read(&[], env)
+            }
+        }
+    }
+
+    fn receiving_tick<S: Service>(&mut self, env: &mut Env<'_, S>) -> Step {
+        if env.moment.nanos < self.deadline {
+            return Step::Stay;
+        }
+        if self.is_idle() {
+            return Step::Close(if self.has_answered { Closed::IdleTime } else { Closed::HeadTime });
+        }
+        self.time_out(408, "the request did not come in time", env)
+    }
+
+    fn preparing_tick<S: Service>(&mut self, env: &mut Env<'_, S>) -> Step {
+        if env.moment.nanos < self.deadline {
+            return Step::Stay;
+        }
+        self.time_out(503, "the content was not ready in time", env)
+    }
+
+    fn time_out<S: Service>(&mut self, status: u16, why: &'static str, env: &mut Env<'_, S>) -> Step {
+        env.scratch.batch.clear();
+        self.refuse(Refusal { status, why }, env);
+        self.pending = Vec::new();
+        self.step(env)
+    }
+
+    fn sending_tick<S: Service>(&mut self, env: &mut Env<'_, S>) -> Step {
+        if env.moment.nanos < self.deadline {
+            return Step::Stay;
+        }
+        if self.window_bytes < env.limits.send_bytes_min {
+            return Step::Close(Closed::SendTime);
+        }
+        self.window_bytes = 0;
+        self.deadline = after(env.moment, env.limits.send_time_max);
+        Step::Stay
+    }
+}
+
+/// How far a body has been read.
+enum Body {
+    /// All of it; these bytes belonged to it.
+    Read(usize),
+    /// Everything there is belongs to it, and there is more to come.
+    Partial,
+    /// It is longer than this server reads.
+    TooLong,
+    /// It is malformed.
+    Refused(Refusal),
+}
+
+/// One answer in the making.
+struct One<'o> {
+    moment: &'o Moment,
+    persistence: Persistence,
+    with_body: bool,
+    scratch: &'o mut Scratch,
+    /// It is the last one of its connection.
+    ends: bool,
+}
+
+impl One<'_> {
+    /// Answers a request; false: it has to wait for its content.
+    fn request<S: Service>(
+        &mut self,
+        head: &Head<'_, '_>,
+        is_whole: bool,
+        peer: Option<SocketAddr>,
+        local: Option<SocketAddr>,
+        service: &mut S,
+    ) -> bool {
+        if matches!(head.method, Method::Other | Method::Connect) {
+            self.refusal(501, "this server does not know the method");
+            return true;
+        }
+        if !is_whole && matches!(head.method, Method::Get | Method::Head) {
+            self.refusal(413, "the request body is longer than this server reads");
+            return true;
+        }
+        let mut decoded = std::mem::take(&mut self.scratch.decoded);
+        let is_answered = match target::parse(head.method_bytes, head.target, &mut decoded) {
+            Ok(Target::Asterisk) => {
+                Drawing::start(&mut self.scratch.batch, 204, self.moment, self.persistence)
+                    .allow(Methods::READ)
+                    .end();
+                true
+            }
+            Ok(Target::Path { path, query, authority: _ }) => {
+                let request = Request {
+                    method: head.method,
+                    path,
+                    query: query.and_then(|query| std::str::from_utf8(query).ok()),
+                    fields: head.fields,
+                    peer,
+                    local,
+                    unix_seconds: self.moment.unix_seconds,
+                    generation: self.moment.generation,
+                    params: &[],
+                };
+                self.found(&request, service)
+            }
+            Err(error) => {
+                self.refusal(400, error.why());
+                true
+            }
+        };
+        self.scratch.decoded = decoded;
+        is_answered
+    }
+
+    fn found<S: Service>(&mut self, request: &Request<'_>, service: &mut S) -> bool {
+        self.scratch.stored.clear();
+        match service.find(request, &mut self.scratch.stored) {
+            Found::Stored => return self.stored(request, service),
+            Found::Made(response) => self.made(request, response),
+            Found::Missing => self.refusal(404, ""),
+            Found::Methods(methods) if request.method == Method::Options => {
+                Drawing::start(&mut self.scratch.batch, 204, self.moment, self.persistence)
+                    .lines(self.scratch.stored.slice(&self.scratch.stored.always))
+                    .allow(methods)
+                    .end();
+            }
+            Found::Methods(methods) => self.refusal_with(405, "", |drawing| drawing.allow(methods)),
+            Found::NotAcceptable => {
+                self.refusal_with(406, "every encoding at hand is refused by Accept-Encoding", |drawing| {
+                    drawing.lines(b"Vary: Accept-Encoding\r\n")
+                });
+            }
+            Found::Wait => return false,
+            Found::Failed => self.refusal(500, "the content is damaged; the server's log has the place"),
+            Found::Busy => self.busy(),
+            Found::Panicked => {
+                self.persistence = Persistence::Close;
+                self.ends = true;
+                self.refusal(500, "");
+            }
+        }
+        true
+    }
+
+    /// A stored representation: conditions first (RFC 9110 section 13.2.2), then the range (section 14.2).
+    fn stored<S: Service>(&mut self, request: &Request<'_>, service: &mut S) -> bool {
+        let stored = &self.scratch.stored;
+        let etag = stored.slice(&stored.etag);
+        let validators =
+            Validators { etag: (!etag.is_empty()).then_some(etag), last_modified: stored.last_modified };
+        let mut range = Ranges::Ignore;
+        if stored.status == 200 {
+            match preconditions(request, &validators) {
+                Outcome::Proceed => {}
+                Outcome::NotModified => {
+                    Drawing::start(&mut self.scratch.batch, 304, self.moment, self.persistence)
+                        .lines(stored.slice(&stored.always))
+                        .end();
+                    return true;
+                }
+                Outcome::Failed => {
+                    self.refusal(412, "");
+                    return true;
+                }
+            }
+            if request.method == Method::Get && request.fields.count(Known::Range) > 0 {
+                range = wanted_range(request, &validators, stored.body.map_or(0, |span| span.len));
+            }
+        }
+        let whole = stored.body;
+        match (range, whole) {
+            (Ranges::One { first, len }, Some(whole)) => {
+                let span = Span { offset: whole.offset + first, len, ..whole };
+                self.if_ready(Some(span), service, |one| {
+                    let stored = &one.scratch.stored;
+                    Drawing::start(&mut one.scratch.batch, 206, one.moment, one.persistence)
+                        .lines(stored.slice(&stored.always))
+                        .lines(stored.slice(&stored.content))
+                        .content_range(first, len, whole.len)
+                        .content_length(len)
+                        .end_with_part(Part::Span(span), len);
+                })
+            }
+            (Ranges::Unsatisfiable, _) => {
+                let total = whole.map_or(0, |span| span.len);
+                self.refusal_with(416, "", |drawing| drawing.unsatisfied(total));
+                true
+            }
+            _ => {
+                let sent = whole.filter(|_| self.with_body);
+                self.if_ready(sent, service, |one| {
+                    let Scratch { batch, stored, .. } = &mut *one.scratch;
+                    head::stored(batch, stored, one.moment, one.persistence, one.with_body);
+                })
+            }
+        }
+    }
+
+    /// Draws the answer once its bytes may be sent; false: it has to wait.
+    fn if_ready<S: Service>(&mut self, span: Option<Span>, service: &mut S, draw: impl FnOnce(&mut Self)) -> bool {
+        match span.map_or(Ready::Now, |span| service.ready(span)) {
+            Ready::Now => draw(self),
+            Ready::Wait => return false,
+            Ready::Failed => self.refusal(500, "the content is damaged; the server's log has the place"),
+            Ready::Busy => self.busy(),
+        }
+        true
+    }
+
+    fn made(&mut self, request: &Request<'_>, response: Response) {
+        if response.is_broken {
+            return self.refusal(500, "");
+        }
+        let etag = response.etag.as_deref().map(str::as_bytes);
+        let validators = Validators { etag, last_modified: response.last_modified };
+        let has_validator = etag.is_some() || response.last_modified.is_some();
+        let outcome = if response.status == 200 && has_validator {
+            preconditions(request, &validators)
+        } else {
+            Outcome::Proceed
+        };
+        match outcome {
+            Outcome::Proceed => {
+                head::made(&mut self.scratch.batch, response, self.moment, self.persistence, self.with_body);
+            }
+            Outcome::NotModified => {
+                let mut drawing = Drawing::start(&mut self.scratch.batch, 304, self.moment, self.persistence);
+                for line in lines_of_304(&response.lines) {
+                    drawing = drawing.lines(line);
+                }
+                head::validators(drawing, response.etag.as_deref(), response.last_modified).end();
+            }
+            Outcome::Failed => self.refusal(412, ""),
+        }
+    }
+
+    fn busy(&mut self) {
+        self.refusal_with(503, "", |drawing| drawing.lines(b"Retry-After: 1\r\n"));
+    }
+
+    fn refusal(&mut self, status: u16, why: &str) {
+        self.refusal_with(status, why, |drawing| drawing);
+    }
+
+    fn refusal_with(&mut self, status: u16, why: &str, lines: impl FnOnce(Drawing<'_>) -> Drawing<'_>) {
+        let batch = &mut self.scratch.batch;
+        head::refusal(batch, status, why, lines, self.moment, self.persistence, self.with_body);
+    }
+}
+
+fn preconditions(request: &Request<'_>, validators: &Validators<'_>) -> Outcome {
+    let fields = &request.fields;
+    let conditions = [Known::IfMatch, Known::IfNoneMatch, Known::IfModifiedSince, Known::IfUnmodifiedSince];
+    if conditions.iter().all(|&known| fields.count(known) == 0) {
+        return Outcome::Proceed;
+    }
+    let preconditions = Preconditions {
+        if_match: (fields.count(Known::IfMatch) > 0).then(|| fields.values(Known::IfMatch)),
+        if_none_match: (fields.count(Known::IfNoneMatch) > 0).then(|| fields.values(Known::IfNoneMatch)),
+        if_modified_since: fields.only(Known::IfModifiedSince),
+        if_unmodified_since: fields.only(Known::IfUnmodifiedSince),
+    };
+    let is_read = matches!(request.method, Method::Get | Method::Head);
+    conditional::evaluate(preconditions, validators, is_read, request.unix_seconds)
+}
+
+/// Which part of `len` bytes is asked for (RFC 9110 section 14.2); `Ignore`: the whole.
+fn wanted_range(request: &Request<'_>, validators: &Validators<'_>, len: u64) -> Ranges {
+    let fields = &request.fields;
+    let Some(value) = fields.only(Known::Range) else { return Ranges::Ignore };
+    let is_current = match fields.count(Known::IfRange) {
+        0 => true,
+        1 => fields.first(Known::IfRange).is_some_and(|value| {
+            conditional::if_range(value, validators, request.unix_seconds)
+        }),
+        _ => false,
+    };
+    if is_current { range::parse(value, len) } else { Ranges::Ignore }
+}
+
+/// A copy of the head in `view` as if it were HTTP/1.1.
+fn as_minor_one(view: &[u8], index: usize, limits: &Limits) -> Vec<u8> {
+    let mut copy = view[..view.len().min(limits.head_bytes_max)].to_vec();
+    copy[index] = b'1';
+    copy
+}
+
+fn after(moment: &Moment, time: Duration) -> u64 {
+    since(moment.nanos, time)
+}
+
+fn since(start: u64, time: Duration) -> u64 {
+    start.saturating_add(u64::try_from(time.as_nanos()).unwrap_or(NEVER)).min(NEVER - 1)
+}

@@ -1,0 +1,30 @@
+//! HTTP/1.1 for an origin server, as a pure machine: bytes in, plans out. No socket, file, clock or thread.
+//!
+//! Start reading at [`conn`]; one file per rule set beside it: [`parse`] (the head and its framing), [`target`],
+//! [`conditional`], [`range`], [`encoding`], and [`head`] (the one place where response heads are drawn).
+#![forbid(unsafe_code)]
+
+pub mod chunked;
+pub mod conditional;
+pub mod conn;
+pub mod date;
+pub mod encoding;
+pub mod head;
+pub mod host;
+pub mod list;
+pub mod method;
+pub mod parse;
+pub mod plan;
+pub mod range;
+pub mod request;
+pub mod response;
+pub mod service;
+pub mod target;
+
+pub use conn::{Closed, Conn, Env, Input, Moment, Scratch, Step};
+pub use encoding::Encoding;
+pub use method::{Method, Methods};
+pub use plan::{Batch, Part, Plan, SourceId, Span};
+pub use request::Request;
+pub use response::Response;
+pub use service::{Found, Ready, Service, Stored};

@@ -1,0 +1,87 @@
+//! A request as handlers and the router see it. Pure.
+#![forbid(unsafe_code)]
+
+use super::encoding::{self, Encoding};
+use super::method::Method;
+use super::parse::{Fields, Known};
+use std::net::SocketAddr;
+
+/// A GET, HEAD, OPTIONS or other request whose head follows the rules of RFC 9110 and 9112.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    pub(crate) method: Method,
+    pub(crate) path: &'a str,
+    pub(crate) query: Option<&'a str>,
+    pub(crate) fields: Fields<'a, 'a>,
+    pub(crate) peer: Option<SocketAddr>,
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) unix_seconds: u64,
+    pub(crate) generation: u64,
+    pub(crate) params: &'a [(&'a str, &'a str)],
+}
+
+impl<'a> Request<'a> {
+    /// The method.
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// The path, percent-decoded once, without the query; it starts with `/` and has no `.` or `..` segments.
+    pub fn path(&self) -> &'a str {
+        self.path
+    }
+
+    /// What follows the `?`, as it came (not decoded, ASCII); `None` when there is no `?`.
+    pub fn query(&self) -> Option<&'a str> {
+        self.query
+    }
+
+    /// The part of the path that the route's pattern calls `{name}`, decoded; empty when the pattern has no such name.
+    pub fn param(&self, name: &str) -> &'a str {
+        self.params.iter().find(|param| param.0 == name).map_or("", |param| param.1)
+    }
+
+    /// The value of the first field line of this name (in any case). Bytes, since HTTP does not promise UTF-8.
+    pub fn header(&self, name: &str) -> Option<&'a [u8]> {
+        self.fields.named(name).next()
+    }
+
+    /// Every field line, name and value, in the order in which they came.
+    pub fn headers(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> + use<'a> {
+        self.fields.all()
+    }
+
+    /// The address of the client; `None` on a unix socket.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// The address of the listener that took the connection, as it was bound (so `0.0.0.0` or `::` where it listens on
+    /// every address); `None` on a unix socket.
+    pub fn local(&self) -> Option<SocketAddr> {
+        self.local
+    }
+
+    /// The time of the server's clock when this turn of its loop began: seconds since 1970-01-01 UTC.
+    pub fn unix_seconds(&self) -> u64 {
+        self.unix_seconds
+    }
+
+    /// The number of the content that answers: it grows by one with every swap.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Which of the encodings at hand (each with its size in bytes) suits this client best (RFC 9110 section 12.5.3).
+    /// `None`: the client refuses all of them.
+    pub fn negotiate(&self, available: &[(Encoding, u64)]) -> Option<usize> {
+        encoding::choose(self.fields.values(Known::AcceptEncoding), available)
+    }
+
+    pub(crate) fn with_params<'s>(&self, params: &'s [(&'s str, &'s str)]) -> Request<'s>
+    where
+        'a: 's,
+    {
+        Request { params, ..*self }
+    }
+}

@@ -1,0 +1,215 @@
+//! What a handler answers. Pure.
+#![forbid(unsafe_code)]
+
+use super::list;
+
+/// An answer made by a handler.
+///
+/// The server adds `Date`, `Content-Length` and `Connection`. Given an [`etag`](Response::etag) or a
+/// [`last_modified`](Response::last_modified), it also answers conditional requests with 304 or 412.
+///
+/// A header that would break the head (a name that is no token, a value with CR, LF, NUL or another control character)
+/// or that belongs to the server (`Content-Length`, `Transfer-Encoding`, `Connection`, `Date`, `Keep-Alive`,
+/// `Trailer`, `Upgrade`, and `ETag` and `Last-Modified`, which have methods of their own) is never sent: the whole
+/// answer becomes a 500, so that the mistake is seen and nothing is smuggled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    pub(crate) status: u16,
+    /// Whole field lines, each with its CRLF.
+    pub(crate) lines: Vec<u8>,
+    pub(crate) etag: Option<String>,
+    pub(crate) last_modified: Option<u64>,
+    pub(crate) body: Body,
+    /// Something about it cannot be sent.
+    pub(crate) is_broken: bool,
+}
+
+/// The body of a [`Response`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// No bytes.
+    Empty,
+    /// Bytes of the program.
+    Static(&'static [u8]),
+    /// Bytes made for this answer.
+    Owned(Vec<u8>),
+}
+
+impl Body {
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Body::Empty => &[],
+            Body::Static(bytes) => bytes,
+            Body::Owned(bytes) => bytes,
+        }
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(bytes: Vec<u8>) -> Body {
+        Body::Owned(bytes)
+    }
+}
+
+impl From<String> for Body {
+    fn from(text: String) -> Body {
+        Body::Owned(text.into_bytes())
+    }
+}
+
+impl From<&'static str> for Body {
+    fn from(text: &'static str) -> Body {
+        Body::Static(text.as_bytes())
+    }
+}
+
+impl From<&'static [u8]> for Body {
+    fn from(bytes: &'static [u8]) -> Body {
+        Body::Static(bytes)
+    }
+}
+
+impl Response {
+    /// An answer with this status (200 to 599) and no body.
+    pub fn new(status: u16) -> Response {
+        let is_broken = !(200..=599).contains(&status);
+        Response { status, lines: Vec::new(), etag: None, last_modified: None, body: Body::Empty, is_broken }
+    }
+
+    /// 200 with plain text in UTF-8.
+    pub fn text(text: impl Into<Body>) -> Response {
+        Response::bytes("text/plain; charset=utf-8", text)
+    }
+
+    /// 200 with HTML in UTF-8.
+    pub fn html(text: impl Into<Body>) -> Response {
+        Response::bytes("text/html; charset=utf-8", text)
+    }
+
+    /// 200 with JSON that is already written out.
+    pub fn json(text: impl Into<Body>) -> Response {
+        Response::bytes("application/json", text)
+    }
+
+    /// 200 with bytes of any media type.
+    pub fn bytes(media_type: &str, bytes: impl Into<Body>) -> Response {
+        Response { body: bytes.into(), ..Response::new(200) }.header("Content-Type", media_type)
+    }
+
+    /// A redirect: 301, 302, 303, 307 or 308, and where to.
+    pub fn redirect(status: u16, location: &str) -> Response {
+        let mut response = Response::new(status).header("Location", location);
+        response.is_broken |= !matches!(status, 301 | 302 | 303 | 307 | 308);
+        response
+    }
+
+    /// The same answer with another status (200 to 599).
+    pub fn status(mut self, status: u16) -> Response {
+        self.is_broken |= !(200..=599).contains(&status);
+        self.status = status;
+        self
+    }
+
+    /// Adds a field line. See [`Response`] for what makes a header unsendable.
+    pub fn header(mut self, name: &str, value: &str) -> Response {
+        if push_field_line(&mut self.lines, name, value).is_err() {
+            self.is_broken = true;
+        }
+        self
+    }
+
+    /// Adds a strong entity tag: `tag` without its quotes, printable ASCII without `"`.
+    pub fn etag(mut self, tag: &str) -> Response {
+        self.is_broken |= !tag.bytes().all(|byte| byte == 0x21 || (0x23..=0x7e).contains(&byte));
+        self.etag = Some(format!("\"{tag}\""));
+        self
+    }
+
+    /// Says when the content last changed, in seconds since 1970-01-01 UTC.
+    pub fn last_modified(mut self, unix_seconds: u64) -> Response {
+        self.last_modified = Some(unix_seconds);
+        self
+    }
+}
+
+/// The lines that a 304 repeats (RFC 9110 section 15.4.5): all but those about the content that it does not carry.
+pub(crate) fn lines_of_304(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+    lines.split_inclusive(|&byte| byte == b'\n').filter(|line| {
+        let name = line.split(|&byte| byte == b':').next().unwrap_or(line).to_ascii_lowercase();
+        !name.starts_with(b"content-") || name == b"content-location"
+    })
+}
+
+/// Why a field line cannot be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FieldError {
+    Name,
+    Value,
+    Reserved,
+}
+
+/// Fields that only the server may write, since they frame or date the message.
+const RESERVED: [&str; 9] = [
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "date",
+    "keep-alive",
+    "trailer",
+    "upgrade",
+    "etag",
+    "last-modified",
+];
+
+/// Appends `name: value` and CRLF, if it is well-formed (RFC 9110 section 5.5: visible characters, spaces, tabs and
+/// bytes from 0x80) and not the server's own.
+pub(crate) fn push_field_line(lines: &mut Vec<u8>, name: &str, value: &str) -> Result<(), FieldError> {
+    if !list::is_token(name.as_bytes()) {
+        return Err(FieldError::Name);
+    }
+    if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
+        return Err(FieldError::Reserved);
+    }
+    let value = value.trim_matches([' ', '\t']);
+    if value.bytes().any(|byte| (byte < 0x20 && byte != b'\t') || byte == 0x7f) {
+        return Err(FieldError::Value);
+    }
+    for piece in [name.as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+        lines.extend_from_slice(piece);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_cannot_break_the_head() {
+        for (name, value, is_fine) in [
+            ("X-A", "b", true),
+            ("X-A", " padded\t", true),
+            ("X-A", "snow \u{2603}", true),
+            ("X-A", "a\r\nSet-Cookie: b", false),
+            ("X-A", "a\nb", false),
+            ("X-A", "a\0b", false),
+            ("X-A", "a\u{7f}b", false),
+            ("X A", "b", false),
+            ("X-A:", "b", false),
+            ("", "b", false),
+            ("Content-length", "5", false),
+            ("Date", "now", false),
+        ] {
+            let response = Response::text("x").header(name, value);
+            assert_eq!(!response.is_broken, is_fine, "{name}: {value:?}");
+            let lines = String::from_utf8(response.lines).unwrap();
+            assert_eq!(lines.matches("\r\n").count(), 1 + usize::from(is_fine));
+            assert_eq!(lines.matches('\n').count(), lines.matches("\r\n").count());
+        }
+        assert!(Response::new(99).is_broken);
+        assert!(Response::redirect(200, "/").is_broken);
+        assert!(Response::text("x").etag("a\"b").is_broken);
+        assert!(Response::text("x").status(1000).is_broken);
+    }
+}

@@ -1,0 +1,102 @@
+//! What the protocol asks of whoever has the content. Pure: implemented by the server, by the test client, by fakes.
+#![forbid(unsafe_code)]
+
+use super::method::Methods;
+use super::plan::Span;
+use super::request::Request;
+use super::response::Response;
+use std::ops::Range;
+
+/// Finds answers. One per worker, called on its loop, so it must not block.
+pub trait Service {
+    /// Finds what answers `request`. For [`Found::Stored`] it has filled `stored`, which comes cleared.
+    fn find(&mut self, request: &Request<'_>, stored: &mut Stored) -> Found;
+
+    /// Whether every byte of `span` may be sent now: checked, open, resident.
+    fn ready(&mut self, span: Span) -> Ready;
+}
+
+/// What was found for a request.
+#[derive(Debug)]
+pub enum Found {
+    /// A stored representation, the one that negotiation chose.
+    Stored,
+    /// An answer made by a handler.
+    Made(Response),
+    /// Nothing has this path: 404.
+    Missing,
+    /// The path exists and has these methods, the request's not among them: 405, or 204 to OPTIONS.
+    Methods(Methods),
+    /// There is a representation, and the request excludes every form of it: 406. `varies` of `stored` is filled in.
+    NotAcceptable,
+    /// It exists and is not at hand yet. The request is asked again after [`super::Input::Ready`].
+    Wait,
+    /// It exists and cannot be read (a damaged or truncated file): 500.
+    Failed,
+    /// More work than allowed is under way: 503.
+    Busy,
+    /// The handler panicked: 500, and the connection closes.
+    Panicked,
+}
+
+/// Whether bytes may be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ready {
+    /// Yes.
+    Now,
+    /// Somebody is at it: the request is asked again after [`super::Input::Ready`].
+    Wait,
+    /// They are damaged or gone: 500.
+    Failed,
+    /// More work than allowed is under way: 503.
+    Busy,
+}
+
+/// A stored representation as its head is drawn from it: ready-made text, and where the body lies.
+///
+/// The texts are whole field lines, each with its CRLF.
+#[derive(Debug, Default)]
+pub struct Stored {
+    /// Status the entry asks for: 200, a redirect, a pack's own 404 ...
+    pub status: u16,
+    /// The bytes that the ranges below point into.
+    pub text: Vec<u8>,
+    /// Lines that go with every status, also 304: those of the mount, Vary, ETag, Last-Modified, Location.
+    pub always: Range<u32>,
+    /// Lines that describe the content: Content-Type, Content-Encoding, Accept-Ranges. Not sent with 304 and 412.
+    pub content: Range<u32>,
+    /// The Content-Length line, when it is baked; empty: it is drawn from the span.
+    pub length: Range<u32>,
+    /// The entity tag with its quotes; empty: none.
+    pub etag: Range<u32>,
+    /// Seconds since 1970-01-01 UTC.
+    pub last_modified: Option<u64>,
+    /// The body.
+    pub body: Option<Span>,
+}
+
+impl Stored {
+    /// Forgets everything and keeps the memory.
+    pub fn clear(&mut self) {
+        self.status = 200;
+        self.text.clear();
+        self.always = 0..0;
+        self.content = 0..0;
+        self.length = 0..0;
+        self.etag = 0..0;
+        self.last_modified = None;
+        self.body = None;
+    }
+
+    /// Appends to the text and says where it lies.
+    pub fn push(&mut self, bytes: &[u8]) -> Range<u32> {
+        let start = self.text.len() as u32;
+        self.text.extend_from_slice(bytes);
+        start..self.text.len() as u32
+    }
+
+    /// A piece of the text.
+    pub fn slice(&self, range: &Range<u32>) -> &[u8] {
+        &self.text[range.start as usize..range.end as usize]
+    }
+}
