@@ -38,6 +38,12 @@ impl Event {
     }
 }
 
+impl std::fmt::Debug for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Event({:#x}, {:#x})", self.flags(), self.data())
+    }
+}
+
 /// A set of watched descriptors. One that is closed leaves the set by itself (unless it was duplicated).
 #[derive(Debug)]
 pub(crate) struct Epoll(OwnedFd);

@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 /// There is no MSG_NOSIGNAL here: the calling thread blocks SIGPIPE ([`super::thread::block_broken_pipe_signal`]).
 ///
 /// # Errors
-/// `WouldBlock` when the socket is full; EFAULT and EIO are errors of the file, others of the connection.
+/// `WouldBlock` when the socket is full; `UnexpectedEof` where the kernel says EFAULT for a page that is gone.
 pub(crate) fn sendfile(socket: &Socket, file: BorrowedFd<'_>, offset: u64, len: usize) -> io::Result<usize> {
     let start = libc::off64_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
     let target = socket.as_fd().as_raw_fd();
@@ -16,5 +16,9 @@ pub(crate) fn sendfile(socket: &Socket, file: BorrowedFd<'_>, offset: u64, len: 
         let mut position = start;
         // SAFETY: `position` is valid for reading and writing; both descriptors are open while they are borrowed.
         counted(unsafe { libc::sendfile64(target, file.as_raw_fd(), &mut position, len) })
+    })
+    .map_err(|error| match error.raw_os_error() {
+        Some(libc::EFAULT) => io::ErrorKind::UnexpectedEof.into(),
+        _ => error,
     })
 }
