@@ -14,11 +14,11 @@
 //!   a turn (`now`). So a run of the simulator is a function of its seed.
 //! * **Nothing assumes TCP** above this line.
 
+pub(crate) mod choose;
 pub(crate) mod epoll;
 pub(crate) mod outgoing;
-pub(crate) mod sim;
 
-pub(crate) use outgoing::{Outgoing, Piece};
+pub(crate) use outgoing::{Outgoing, Span};
 
 use crate::sys;
 use std::io;
