@@ -17,6 +17,7 @@
 pub(crate) mod choose;
 pub(crate) mod epoll;
 pub(crate) mod outgoing;
+pub(crate) mod sim;
 
 pub(crate) use outgoing::{Outgoing, Span};
 
@@ -113,3 +114,6 @@ pub(crate) trait Ring {
     /// The backend's name as `--backend` and the log write it.
     fn name(&self) -> &'static str;
 }
+
+#[cfg(test)]
+mod tests;

@@ -102,6 +102,12 @@ impl Listener {
         Ok(Listener { socket, local, made: None })
     }
 
+    /// A listener that says it listens at `local`, and that nobody can connect to: for backends that make up their
+    /// connections.
+    pub(crate) fn nowhere(local: Peer) -> io::Result<Listener> {
+        Ok(Listener { socket: stream_socket(libc::AF_INET)?, local, made: None })
+    }
+
     /// Where it listens, with the real port.
     pub(crate) fn local(&self) -> Peer {
         self.local
@@ -174,11 +180,7 @@ impl Drop for Listener {
 
 fn try_bind_inet(address: SocketAddr, sizes: BufferSizes) -> io::Result<Listener> {
     let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
-    // SAFETY: takes no pointer.
-    let descriptor =
-        checked(unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0) })?;
-    // SAFETY: just made, and nobody else knows of it.
-    let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
+    let socket = stream_socket(family)?;
     set_int_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEADDR, &[1])?;
     if address.is_ipv6() {
         set_int_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, &[0])?;
@@ -228,6 +230,13 @@ fn try_bind_unix(path: &Path) -> io::Result<Listener> {
 pub(crate) struct Socket(OwnedFd);
 
 impl Socket {
+    /// A connected socket that a test made.
+    #[cfg(test)]
+    pub(crate) fn from_descriptor(socket: OwnedFd) -> Socket {
+        set_non_blocking(socket.as_fd()).unwrap();
+        Socket(socket)
+    }
+
     /// Takes bytes that have arrived; 0 means that the peer has closed its sending side.
     ///
     /// # Errors
@@ -363,6 +372,14 @@ impl Storage {
         }
         Peer::Unix
     }
+}
+
+fn stream_socket(family: c_int) -> io::Result<OwnedFd> {
+    // SAFETY: takes no pointer.
+    let descriptor =
+        checked(unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0) })?;
+    // SAFETY: just made, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
 fn listen(socket: BorrowedFd<'_>) -> io::Result<()> {
