@@ -164,7 +164,7 @@ impl Inner {
 
     /// The chunks that a stretch of payload touches.
     #[inline]
-    fn chunk_numbers(&self, offset: u64, bytes: u64) -> Result<std::ops::Range<u64>, LookupError> {
+    pub(super) fn chunk_numbers(&self, offset: u64, bytes: u64) -> Result<std::ops::Range<u64>, LookupError> {
         if !self.map.payloads.holds(offset, bytes) {
             return Err(LookupError::OutOfRange { offset, bytes });
         }
@@ -203,20 +203,20 @@ pub(super) fn grow(buffer: &mut Vec<u8>, bytes: usize) {
 
 /// One bit for each thing that can be verified.
 #[derive(Debug)]
-struct Bits(Vec<u64>);
+pub(super) struct Bits(Vec<u64>);
 
 impl Bits {
     /// At most one bit for 4 KiB of a file that is there, so the size is honest.
-    fn new(count: u64) -> Bits {
+    pub(super) fn new(count: u64) -> Bits {
         Bits(vec![0; count.div_ceil(64) as usize])
     }
 
     #[inline]
-    fn has(&self, number: u64) -> bool {
+    pub(super) fn has(&self, number: u64) -> bool {
         self.0[(number / 64) as usize] & (1 << (number % 64)) != 0
     }
 
-    fn set(&mut self, number: u64) {
+    pub(super) fn set(&mut self, number: u64) {
         self.0[(number / 64) as usize] |= 1 << (number % 64);
     }
 }

@@ -6,6 +6,7 @@
 //! A file has one idea each: `layout` the structs and numbers of the format, `key` what a key is, `field` what may stand
 //! in a baked header, `open` the one validator of the header page, `view` the pack and its parts, `lookup` from key to
 //! record, `record` the record and its one validator, `checked` the checksums and who has verified what, `writer` (with
+//! `blocks` and `dedupe`) the way in, `verify` the whole-file examination, `error` what can go wrong.
 #![forbid(unsafe_code)]
 
 mod blocks;
@@ -19,6 +20,7 @@ mod lookup;
 mod open;
 mod record;
 pub mod source;
+mod verify;
 mod view;
 mod writer;
 
@@ -31,6 +33,7 @@ pub use layout::{
 };
 pub use record::{Flags, Record, Variant};
 pub use source::{ReadError, Source};
+pub use verify::{Problem, VerifyReport};
 pub use view::{Class, Entries, Info, Pack, SectionInfo};
 #[allow(unused_imports)] // the scan of a directory is the only user
 pub(crate) use writer::External;
