@@ -13,7 +13,7 @@
 
 mod pack;
 
-pub use pack::{Packing, Prepared, write_pack};
+pub use pack::{Packed, Packing, Prepared, write_pack};
 
 use crate::pack::{Encoding, KeyError, ReadError, key};
 use crate::route::media;
@@ -195,7 +195,10 @@ impl fmt::Display for DirectoryError {
         match self {
             DirectoryError::Root { path, error } => write!(f, "directory {path:?}: {error}"),
             DirectoryError::TooMany { path } => {
-                write!(f, "directory {path:?}: more than {DIRECTORY_ENTRIES_MAX} files and folders; pack a part of it, or records")
+                write!(
+                    f,
+                    "directory {path:?}: more than {DIRECTORY_ENTRIES_MAX} files and folders; pack a part of it, or records"
+                )
             }
             DirectoryError::Write(error) => write!(f, "{error}"),
             DirectoryError::Open(error) => write!(f, "the pack of a directory: {error}"),
@@ -315,12 +318,18 @@ impl Walk<'_> {
         let here = parents[parents.len() - 1].clone();
         let listing = match fs::read_dir(self.root.join(&here)) {
             Ok(listing) => listing,
-            Err(error) => return Ok(self.skip(here, SkipReason::Unreadable(error.kind()))),
+            Err(error) => {
+                self.skip(here, SkipReason::Unreadable(error.kind()));
+                return Ok(());
+            }
         };
         for entry in listing {
             let entry = match entry {
                 Ok(entry) => entry,
-                Err(error) => return Ok(self.skip(here, SkipReason::Unreadable(error.kind()))),
+                Err(error) => {
+                    self.skip(here, SkipReason::Unreadable(error.kind()));
+                    return Ok(());
+                }
             };
             let name = entry.file_name();
             if name.as_encoded_bytes().first() == Some(&b'.') {

@@ -156,7 +156,8 @@ mod tests {
     fn every_encoding_decodes_to_its_body_and_is_the_same_each_time() {
         let all = Encodings(vec![Encoding::Br, Encoding::Gzip, Encoding::Zstd]);
         for bytes in [64, 5_000, 300_000] {
-            let body: Vec<u8> = (0..bytes).map(|index: u32| b'a' + (index.wrapping_mul(index) >> 7) as u8 % 17).collect();
+            let body: Vec<u8> =
+                (0..bytes).map(|index: u32| b'a' + (index.wrapping_mul(index) >> 7) as u8 % 17).collect();
             let encoded = encode(&body, &all, &[]).unwrap();
             assert_eq!(encoded, encode(&body, &all, &[]).unwrap());
             assert_eq!(encoded.len(), 3);

@@ -29,14 +29,22 @@ pub(crate) struct InspectArguments {
 /// Exit code 1 when the key is not there or something is damaged.
 pub(crate) fn run(arguments: &InspectArguments) -> Result<ExitCode, Failure> {
     let pack = source::open(&arguments.pack)?;
-    let damaged = |error: LookupError| Failure::new(error.to_string()).at(arguments.pack.display()).remedy("`badger verify` tells everything that is wrong");
+    let damaged = |error: LookupError| {
+        Failure::new(error.to_string())
+            .at(arguments.pack.display())
+            .remedy("`badger verify` tells everything that is wrong")
+    };
     match &arguments.key {
         Some(key) => {
             let mut record = Record::default();
             if !pack.lookup(key.as_bytes(), &mut pack.checked(), &mut record).map_err(damaged)? {
                 return Err(missing(&pack, &arguments.pack, key));
             }
-            if arguments.json { print(|out| writeln!(out, "{:#}", record_json(&pack, &record)))? } else { print_record(&pack, &record)? }
+            if arguments.json {
+                print(|out| writeln!(out, "{:#}", record_json(&pack, &record)))?
+            } else {
+                print_record(&pack, &record)?
+            }
             payload_checks(&pack, &record).map_err(damaged)?;
         }
         None => {
@@ -69,10 +77,19 @@ fn list(out: &mut impl Write, pack: &Pack, found: &mut Result<(), LookupError>) 
             }
         };
         let size = thousands(record.variant(0).map_or(0, |variant| variant.payload_bytes()));
-        let encodings: Vec<String> = record.variants().skip(1).map(|variant| format!("{}:{}", variant.encoding().token(), variant.payload_bytes())).collect();
+        let encodings: Vec<String> = record
+            .variants()
+            .skip(1)
+            .map(|variant| format!("{}:{}", variant.encoding().token(), variant.payload_bytes()))
+            .collect();
         let (encodings, content_type) = (encodings.join(" "), safe(content_type(pack, &record).as_bytes()));
         let mark = if record.flags().immutable() { "  (immutable)" } else { "" };
-        writeln!(out, "{:>6} {size:>14}  {encodings:<25} {content_type:<31} {}{mark}", record.status(), safe(record.key()))?;
+        writeln!(
+            out,
+            "{:>6} {size:>14}  {encodings:<25} {content_type:<31} {}{mark}",
+            record.status(),
+            safe(record.key())
+        )?;
     }
     Ok(())
 }
@@ -161,7 +178,12 @@ fn content_type(pack: &Pack, record: &Record) -> String {
 }
 
 fn print_record(pack: &Pack, record: &Record) -> Result<(), Failure> {
-    let records_offset = pack.info().sections.iter().find(|section| section.section == Some(Section::Records)).map_or(0, |section| section.offset);
+    let records_offset = pack
+        .info()
+        .sections
+        .iter()
+        .find(|section| section.section == Some(Section::Records))
+        .map_or(0, |section| section.offset);
     print(|out| {
         writeln!(out, "{:<12}{}", "key", safe(record.key()))?;
         writeln!(out, "{:<12}{}", "status", record.status())?;
@@ -171,7 +193,13 @@ fn print_record(pack: &Pack, record: &Record) -> Result<(), Failure> {
         write!(out, "{}", dump(pack, at, DUMP_BYTES))?;
         for variant in record.variants() {
             let (offset, bytes) = (variant.payload_offset(), variant.payload_bytes());
-            writeln!(out, "\n{}: {} bytes at byte {}", variant.encoding().token(), thousands(bytes), thousands(offset))?;
+            writeln!(
+                out,
+                "\n{}: {} bytes at byte {}",
+                variant.encoding().token(),
+                thousands(bytes),
+                thousands(offset)
+            )?;
             writeln!(out, "  HTTP/1.1 {}", record.status())?;
             for line in header_lines(pack, &variant) {
                 writeln!(out, "  {}", safe(line.as_bytes()))?;
@@ -195,12 +223,15 @@ fn dump(pack: &Pack, offset: u64, bytes: usize) -> String {
 /// Whether the payloads are whole.
 fn payload_checks(pack: &Pack, record: &Record) -> Result<(), LookupError> {
     let (mut checked, mut scratch) = (pack.checked(), Vec::new());
-    record.variants().try_for_each(|variant| pack.check_payload(&mut checked, variant.payload_offset(), variant.payload_bytes(), &mut scratch))
+    record.variants().try_for_each(|variant| {
+        pack.check_payload(&mut checked, variant.payload_offset(), variant.payload_bytes(), &mut scratch)
+    })
 }
 
 fn missing(pack: &Pack, path: &Path, key: &str) -> Failure {
     let failure = Failure::new(format!("{}: no key {key:?}", path.display()));
-    let near = nearest(key, pack.entries().take(SUGGESTION_KEYS_MAX).map_while(Result::ok).map(|record| safe(record.key())));
+    let near =
+        nearest(key, pack.entries().take(SUGGESTION_KEYS_MAX).map_while(Result::ok).map(|record| safe(record.key())));
     match near.as_slice() {
         [] if !key.starts_with('/') => failure.remedy("keys begin with a slash"),
         [] => failure.remedy("`badger inspect PACK` lists the keys"),

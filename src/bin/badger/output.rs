@@ -89,9 +89,9 @@ impl Output {
             fs::rename(temporary, &self.target).map_err(|error| io_failure(&self.target, &error))?;
             *slot = None;
         }
-        File::open(&self.folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(|error| io_failure(&self.folder, &error).remedy("the pack is in place, but may be lost if the power fails"))
+        File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(|error| {
+            io_failure(&self.folder, &error).remedy("the pack is in place, but may be lost if the power fails")
+        })
     }
 }
 
@@ -140,7 +140,8 @@ fn refuse_foreign(target: &Path, force: bool) -> Result<(), Failure> {
         Err(error) => return Err(io_failure(target, &error)),
     };
     if !found.is_file() {
-        return Err(Failure::new(format!("{}: exists and is not a regular file", target.display())).remedy("name another file with -o"));
+        return Err(Failure::new(format!("{}: exists and is not a regular file", target.display()))
+            .remedy("name another file with -o"));
     }
     if force || found.len() == 0 {
         return Ok(());
@@ -150,8 +151,10 @@ fn refuse_foreign(target: &Path, force: bool) -> Result<(), Failure> {
         .and_then(|file| file.take(HEADER_BYTES).read_to_end(&mut start))
         .map_err(|error| io_failure(target, &error))?;
     match Pack::from_bytes(start) {
-        Err(PackError::NotAPack { .. }) => Err(Failure::new(format!("{}: exists and is not a badger pack", target.display()))
-            .remedy("name another file with -o, or give --force to replace it")),
+        Err(PackError::NotAPack { .. }) => {
+            Err(Failure::new(format!("{}: exists and is not a badger pack", target.display()))
+                .remedy("name another file with -o, or give --force to replace it"))
+        }
         _ => Ok(()),
     }
 }

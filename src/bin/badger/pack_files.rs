@@ -35,7 +35,8 @@ pub(crate) struct FilesArguments {
 
 pub(crate) fn run(arguments: &FilesArguments) -> Result<ExitCode, Failure> {
     let mut scan = directory::scan(&arguments.directory).map_err(|error| {
-        Failure::new(error.to_string()).remedy("name a directory that can be read; for JSON lines there is `badger pack records`")
+        Failure::new(error.to_string())
+            .remedy("name a directory that can be read; for JSON lines there is `badger pack records`")
     })?;
     scan.exclude(|key| matches(&arguments.exclude, key));
     let output = arguments.output.open()?;
@@ -61,7 +62,12 @@ pub(crate) fn run(arguments: &FilesArguments) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn write(arguments: &FilesArguments, scan: &Arc<Scan>, output: &Output, progress: &Progress) -> Result<directory::Packed, Failure> {
+fn write(
+    arguments: &FilesArguments,
+    scan: &Arc<Scan>,
+    output: &Output,
+    progress: &Progress,
+) -> Result<directory::Packed, Failure> {
     let work = {
         let (scan, encodings) = (Arc::clone(scan), arguments.encode.clone());
         move |index: usize| prepare(&scan, index, &encodings)
@@ -70,7 +76,8 @@ fn write(arguments: &FilesArguments, scan: &Arc<Scan>, output: &Output, progress
         let scan = Arc::clone(scan);
         (0..scan.files.len()).map(move |index| (index, scan.files[index].len))
     };
-    let mut results = ordered(arguments.output.jobs(), jobs, work).map_err(|error| Failure::new(format!("threads: {error}")))?;
+    let mut results =
+        ordered(arguments.output.jobs(), jobs, work).map_err(|error| Failure::new(format!("threads: {error}")))?;
     let immutable = |key: &str| matches(&arguments.immutable, key);
     let mut prepare = |scan: &Scan, index: usize| {
         progress.advance(scan.files[index].len);
@@ -91,7 +98,8 @@ fn prepare(scan: &Scan, index: usize, encodings: &Encodings) -> Result<Prepared,
     if let Prepared::Whole { identity, encoded } = &mut prepared {
         if is_compressible(scan.files[index].content_type()) {
             let present: Vec<Encoding> = encoded.iter().map(|sibling| sibling.0).collect();
-            encoded.extend(encode(identity, encodings, &present).map_err(|error| SkipReason::Unreadable(error.kind()))?);
+            encoded
+                .extend(encode(identity, encodings, &present).map_err(|error| SkipReason::Unreadable(error.kind()))?);
         }
     }
     Ok(prepared)
@@ -114,7 +122,9 @@ fn matches(patterns: &[Pattern], key: &str) -> bool {
         if pattern.as_str().contains('/') {
             let ends = path.match_indices('/').map(|(end, _)| end).chain([path.len()]);
             ends.map(|end| &path[..end]).any(|path| {
-                pattern.matches_with(path, OPTIONS) || pattern.matches_with(&format!("/{path}"), OPTIONS) || pattern.matches_with(&format!("{path}/"), OPTIONS)
+                pattern.matches_with(path, OPTIONS)
+                    || pattern.matches_with(&format!("/{path}"), OPTIONS)
+                    || pattern.matches_with(&format!("{path}/"), OPTIONS)
             })
         } else {
             path.split('/').any(|name| pattern.matches_with(name, OPTIONS))

@@ -90,7 +90,12 @@ pub(crate) fn run(arguments: RecordsArguments) -> Result<ExitCode, Failure> {
     let writer = PackWriter::create(output.file(), output.spool()?, options);
     let mut writer = writer.map_err(|error| whole_failure(output.target(), error))?;
     let progress = Progress::bytes("packing", input.bytes);
-    let plan = Arc::new(Plan { name: input.name.clone(), folder: input.folder.clone(), encode: arguments.encode.clone(), shard });
+    let plan = Arc::new(Plan {
+        name: input.name.clone(),
+        folder: input.folder.clone(),
+        encode: arguments.encode.clone(),
+        shard,
+    });
     let work = {
         let plan = Arc::clone(&plan);
         move |piece: Result<Piece, Failure>| piece.map(|piece| piece.records(&plan))
@@ -131,7 +136,8 @@ impl Input {
         let file = File::open(path).map_err(failed)?;
         let found = file.metadata().map_err(failed)?;
         if found.is_dir() {
-            return Err(Failure::new(format!("{}: a directory", path.display())).remedy("`badger pack files` makes a pack from a directory"));
+            return Err(Failure::new(format!("{}: a directory", path.display()))
+                .remedy("`badger pack files` makes a pack from a directory"));
         }
         Ok(Input {
             reader: Box::new(BufReader::with_capacity(PIECE_BYTES, file)),
@@ -163,7 +169,7 @@ impl Input {
                     Ok(_) => next_line += 1,
                     Err(error) => break Err(Failure::new(format!("{}: {error}", self.name))),
                 }
-                // What has come so far is looked at before a slow pipe is waited for.
+                // Another line like the last would not fit.
                 if piece.text.len() + (piece.text.len() - start) > PIECE_BYTES {
                     break Ok(false);
                 }
@@ -203,19 +209,26 @@ impl Plan {
         let (line, failure) = match error {
             WriteError::Key { key, ordinal, error } => (
                 ordinal,
-                Failure::new(format!("key {key:?}: {error}")).remedy("a key is a decoded request path, like \"/gallery/7\": no query, no . or .. in it"),
+                Failure::new(format!("key {key:?}: {error}"))
+                    .remedy("a key is a decoded request path, like \"/gallery/7\": no query, no . or .. in it"),
             ),
             WriteError::Duplicate { key, ordinals: (first, second) } => (
                 second,
-                Failure::new(format!("key {key:?}: line {first} has the same")).remedy("a key has one record: remove one of the two lines"),
+                Failure::new(format!("key {key:?}: line {first} has the same"))
+                    .remedy("a key has one record: remove one of the two lines"),
             ),
-            WriteError::Field { key, ordinal, name, error } => {
-                (ordinal, Failure::new(format!("header {name:?} of {key:?}: {error}")).remedy("change the header, or leave it out"))
+            WriteError::Field { key, ordinal, name, error } => (
+                ordinal,
+                Failure::new(format!("header {name:?} of {key:?}: {error}"))
+                    .remedy("change the header, or leave it out"),
+            ),
+            WriteError::Entry { key, ordinal, what } => {
+                (ordinal, Failure::new(format!("key {key:?}: {what}")).remedy("change the record, or leave it out"))
             }
-            WriteError::Entry { key, ordinal, what } => (ordinal, Failure::new(format!("key {key:?}: {what}")).remedy("change the record, or leave it out")),
             WriteError::BodyChanged { key, ordinal } => (
                 ordinal,
-                Failure::new(format!("key {key:?}: the file changed while it was read")).remedy("pack again when nothing writes to it"),
+                Failure::new(format!("key {key:?}: the file changed while it was read"))
+                    .remedy("pack again when nothing writes to it"),
             ),
             error => return whole_failure(output.target(), error),
         };
@@ -303,7 +316,8 @@ fn content_type(record: &mut RecordLine) -> String {
 }
 
 fn file_failure(path: &Path, error: &io::Error) -> Failure {
-    Failure::new(format!("field \"file\": {}: {error}", path.display())).remedy("a path is relative to the folder of the input file")
+    Failure::new(format!("field \"file\": {}: {error}", path.display()))
+        .remedy("a path is relative to the folder of the input file")
 }
 
 /// The length of a regular file.
@@ -342,7 +356,8 @@ fn add<W: Read + Write + Seek, S: Read + Write + Seek>(
             stream = Some((File::open(path).map_err(|error| file_failure(path, &error).at(&place))?, bytes));
         }
     }
-    let headers: Vec<(&str, &str)> = ready.record.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let headers: Vec<(&str, &str)> =
+        ready.record.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let mut bodies: Vec<(Encoding, &[u8])> = Vec::with_capacity(1 + ready.encoded.len());
     if let Body::Bytes(body) = &ready.record.body {
         bodies.push((Encoding::Identity, body));

@@ -22,7 +22,9 @@ impl Progress {
 
     fn start(what: &'static str, total: Option<u64>, template: &str) -> Progress {
         let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-        bar.set_style(ProgressStyle::with_template(template).expect("the templates are constants").progress_chars("=> "));
+        bar.set_style(
+            ProgressStyle::with_template(template).expect("the templates are constants").progress_chars("=> "),
+        );
         bar.set_message(what);
         Progress(bar)
     }

@@ -45,14 +45,18 @@ impl RecordLine {
             seen.take(&name, value)?;
         }
         let Some(key) = seen.key else {
-            return Err(Failure::new("field \"key\" is missing").remedy("give the request path that the record answers: {\"key\": \"/path\", ...}"));
+            return Err(Failure::new("field \"key\" is missing")
+                .remedy("give the request path that the record answers: {\"key\": \"/path\", ...}"));
         };
         let body = match (seen.text, seen.base64, seen.file) {
             (Some(text), None, None) => Body::Bytes(text),
             (None, Some(bytes), None) => Body::Bytes(bytes),
             (None, None, Some(path)) => Body::File(path),
             (None, None, None) => Body::Bytes(Vec::new()),
-            _ => return Err(Failure::new("more than one of the fields \"text\", \"base64\" and \"file\"").remedy("a record has one body: leave one of them")),
+            _ => {
+                return Err(Failure::new("more than one of the fields \"text\", \"base64\" and \"file\"")
+                    .remedy("a record has one body: leave one of them"));
+            }
         };
         Ok(RecordLine {
             key,
@@ -133,8 +137,10 @@ fn syntax_failure(error: &serde_json::Error) -> Failure {
     let message = error.to_string();
     let what = message.split(" at line ").next().unwrap_or(&message);
     match error.classify() {
-        serde_json::error::Category::Data => Failure::new(what).remedy("each line is one JSON object: {\"key\": \"/path\", \"type\": \"text/plain\", \"text\": \"...\"}"),
-        _ => Failure::new(format!("column {}: not JSON: {what}", error.column())).remedy("each line is one whole JSON object"),
+        serde_json::error::Category::Data => Failure::new(what)
+            .remedy("each line is one JSON object: {\"key\": \"/path\", \"type\": \"text/plain\", \"text\": \"...\"}"),
+        _ => Failure::new(format!("column {}: not JSON: {what}", error.column()))
+            .remedy("each line is one whole JSON object"),
     }
 }
 
@@ -173,7 +179,10 @@ fn status(name: &str, value: &Value) -> Result<u16, Failure> {
         return Err(wrong(name, "a number", value));
     }
     let status = value.as_u64().and_then(|status| u16::try_from(status).ok());
-    status.ok_or_else(|| Failure::new(format!("field {name:?}: {value} is not a status")).remedy("a status is a whole number from 200 to 599"))
+    status.ok_or_else(|| {
+        Failure::new(format!("field {name:?}: {value} is not a status"))
+            .remedy("a status is a whole number from 200 to 599")
+    })
 }
 
 fn headers(name: &str, value: Value) -> Result<Vec<(String, String)>, Failure> {
@@ -205,7 +214,9 @@ fn rfc3339(text: &str) -> Option<i64> {
         let digits = text.get(from..to)?;
         digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
     };
-    let punctuated = [(4, b"-"), (7, b"-"), (13, b":"), (16, b":")].iter().all(|&(at, byte)| bytes.get(at..at + 1) == Some(&byte[..]));
+    let punctuated = [(4, b"-"), (7, b"-"), (13, b":"), (16, b":")]
+        .iter()
+        .all(|&(at, byte)| bytes.get(at..at + 1) == Some(&byte[..]));
     if !punctuated || !matches!(bytes.get(10), Some(b'T' | b't' | b' ')) {
         return None;
     }
@@ -254,9 +265,10 @@ fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
 }
 
 fn decode_base64(text: &str) -> Result<Vec<u8>, Failure> {
-    base64::engine::general_purpose::STANDARD
-        .decode(text)
-        .map_err(|error| Failure::new(format!("field \"base64\": {error}")).remedy("standard base64 with padding and no spaces (RFC 4648 section 4)"))
+    base64::engine::general_purpose::STANDARD.decode(text).map_err(|error| {
+        Failure::new(format!("field \"base64\": {error}"))
+            .remedy("standard base64 with padding and no spaces (RFC 4648 section 4)")
+    })
 }
 
 #[cfg(test)]
@@ -307,10 +319,16 @@ mod tests {
             (r#"{"key":"/a","status":200.5}"#, "error: field \"status\": 200.5 is not a status"),
             (r#"{"key":"/a","status":70000}"#, "error: field \"status\": 70000 is not a status"),
             (r#"{"key":"/a","headers":["x"]}"#, "error: field \"headers\": expected an object, found a list"),
-            (r#"{"key":"/a","headers":{"X":1}}"#, "error: field \"headers\": expected a string for \"X\", found a number"),
+            (
+                r#"{"key":"/a","headers":{"X":1}}"#,
+                "error: field \"headers\": expected a string for \"X\", found a number",
+            ),
             (r#"{"key":"/a","immutable":1}"#, "error: field \"immutable\": expected true or false, found a number"),
             (r#"{"key":"/a","encode":null}"#, "error: field \"encode\": expected true or false, found null"),
-            (r#"{"key":"/a","last_modified":1.5}"#, "error: field \"last_modified\": expected a whole number or a date"),
+            (
+                r#"{"key":"/a","last_modified":1.5}"#,
+                "error: field \"last_modified\": expected a whole number or a date",
+            ),
             (r#"{"key":"/a","last_modified":"May"}"#, "error: field \"last_modified\": \"May\" is not a date"),
         ];
         for (line, expected) in table {

@@ -37,7 +37,8 @@ pub(crate) fn open(path: &Path) -> Result<Pack, Failure> {
     let failed = |error| io_failure(path, &error);
     let found = std::fs::metadata(path).map_err(failed)?;
     if !found.is_file() {
-        return Err(Failure::new(format!("{}: not a regular file", path.display())).remedy("name a pack; `badger pack files` makes one from a directory"));
+        return Err(Failure::new(format!("{}: not a regular file", path.display()))
+            .remedy("name a pack; `badger pack files` makes one from a directory"));
     }
     let file = File::open(path).map_err(failed)?;
     let len = file.metadata().map_err(failed)?.len();

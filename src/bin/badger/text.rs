@@ -82,6 +82,6 @@ mod tests {
             hexdump(0x1000, b"badger\0\xff90123456"),
             "  0000001000  62 61 64 67 65 72 00 ff  39 30 31 32 33 34 35 36  badger..90123456\n"
         );
-        assert_eq!(hexdump(0, b"a").trim_end().len(), "  0000000000  61".len() + 3 * 14 + 2 + 4);
+        assert_eq!(hexdump(0, b"a").trim_end().len(), "  0000000000  61".len() + 14 * 3 + 4 + "  a".len());
     }
 }

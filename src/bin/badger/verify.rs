@@ -43,5 +43,6 @@ pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     }
     let problems = report.problems.len() as u64 + report.problems_left_out;
     let found = if problems == 1 { "1 problem".to_owned() } else { format!("{} problems", thousands(problems)) };
-    Err(Failure::new(format!("{}: {found}", arguments.pack.display())).remedy("copy the pack again from where it was made, or make it anew"))
+    Err(Failure::new(format!("{}: {found}", arguments.pack.display()))
+        .remedy("copy the pack again from where it was made, or make it anew"))
 }

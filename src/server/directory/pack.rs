@@ -56,25 +56,41 @@ pub(super) struct Inline {
     pub(super) total_bytes_max: u64,
 }
 
-/// Writes all files and redirects of a scan. Files that could not be read in the end are added to `scan.skipped`.
+/// What became of a scan.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Packed {
+    /// What the writer says.
+    pub summary: Summary,
+    /// Files of the scan that could not be read in the end.
+    pub skipped: Vec<Skipped>,
+    /// The paths of the files that stay outside, by the number that their records have.
+    pub(crate) outside: Vec<String>,
+}
+
+/// Writes all files and redirects of a scan.
 ///
 /// # Errors
 /// [`DirectoryError::Write`], also when a streamed file changes while it is read.
-pub fn write_pack<W, S>(scan: &mut Scan, writer: PackWriter<W, S>, packing: &mut Packing<'_>) -> Result<Summary, DirectoryError>
+pub fn write_pack<W, S>(
+    scan: &Scan,
+    writer: PackWriter<W, S>,
+    packing: &mut Packing<'_>,
+) -> Result<Packed, DirectoryError>
 where
     W: Read + Write + Seek,
     S: Read + Write + Seek,
 {
-    write_files(scan, writer, packing, None).map(|(summary, _)| summary)
+    write_files(scan, writer, packing, None)
 }
 
-/// [`write_pack`], and the paths of the files that stay outside by the number that their records have.
+/// [`write_pack`], but for the files that stay outside.
 pub(super) fn write_files<W, S>(
-    scan: &mut Scan,
+    scan: &Scan,
     mut writer: PackWriter<W, S>,
     packing: &mut Packing<'_>,
     inline: Option<Inline>,
-) -> Result<(Summary, Vec<String>), DirectoryError>
+) -> Result<Packed, DirectoryError>
 where
     W: Read + Write + Seek,
     S: Read + Write + Seek,
@@ -104,9 +120,8 @@ where
         let entry = Entry { key: &redirect.key, status: 301, headers, bodies, ..Entry::default() };
         writer.add(entry).map_err(DirectoryError::Write)?;
     }
-    scan.skipped.extend(skipped.into_iter().map(|(_, skipped)| skipped));
-    scan.skipped.sort_by(|one, other| one.path.cmp(&other.path));
-    Ok((writer.finish().map_err(DirectoryError::Write)?, outside))
+    let skipped = skipped.into_iter().map(|(_, skipped)| skipped).collect();
+    Ok(Packed { summary: writer.finish().map_err(DirectoryError::Write)?, skipped, outside })
 }
 
 fn stays_outside(file: &ScannedFile, inline: Inline, total_bytes: u64) -> bool {
@@ -256,7 +271,8 @@ impl Scan {
         let mut body = vec![0; bytes as usize]; // at most WHOLE_BYTES_MAX
         open.read_exact(&mut body)?;
         let again = OpenFile::open(self, path)?;
-        if again.content.len() != bytes || again.content.modified_unix_seconds() != open.content.modified_unix_seconds() {
+        if again.content.len() != bytes || again.content.modified_unix_seconds() != open.content.modified_unix_seconds()
+        {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         Ok(body)
@@ -271,7 +287,7 @@ mod tests {
     use std::io::Cursor;
     use std::sync::Arc;
 
-    fn pack(scan: &mut Scan, inline: Option<Inline>) -> (Vec<u8>, Vec<String>) {
+    fn pack(scan: &Scan, inline: Option<Inline>) -> (Vec<u8>, Packed) {
         let (mut out, spool) = (Cursor::new(Vec::new()), Cursor::new(Vec::new()));
         let writer = match inline {
             Some(_) => PackWriter::create_private(&mut out, spool, WriterOptions::default()),
@@ -279,8 +295,8 @@ mod tests {
         };
         let immutable = |key: &str| key.contains(".hash.");
         let mut packing = Packing { immutable: &immutable, prepare: &mut Scan::prepare };
-        let (_, outside) = write_files(scan, writer.unwrap(), &mut packing, inline).unwrap();
-        (out.into_inner(), outside)
+        let packed = write_files(scan, writer.unwrap(), &mut packing, inline).unwrap();
+        (out.into_inner(), packed)
     }
 
     /// All that a pack answers, as text.
@@ -289,7 +305,8 @@ mod tests {
         let line = |record: Record| {
             let mut line = format!("{} {}", record.status(), String::from_utf8_lossy(record.key()));
             for variant in record.variants() {
-                let outside = if record.flags().external() { format!("#{} ", variant.payload_offset()) } else { String::new() };
+                let outside =
+                    if record.flags().external() { format!("#{} ", variant.payload_offset()) } else { String::new() };
                 line += &format!(" {outside}{}:{}", variant.encoding().token(), variant.payload_bytes());
             }
             line + if record.flags().immutable() { " immutable" } else { "" }
@@ -307,10 +324,10 @@ mod tests {
         folder.write("app.hash.js", &[b'x'; 400]);
         folder.write("app.hash.js.br", &[1; 20]);
         folder.write("app.hash.js.gz", &[2; 400]);
-        let mut scan = super::super::scan(&folder.0).unwrap();
-        let (bytes, outside) = pack(&mut scan, None);
-        assert_eq!(bytes, pack(&mut scan, None).0, "the same tree gives the same bytes");
-        assert!(outside.is_empty());
+        let scan = super::super::scan(&folder.0).unwrap();
+        let (bytes, packed) = pack(&scan, None);
+        assert_eq!(bytes, pack(&scan, None).0, "the same tree gives the same bytes");
+        assert!(packed.outside.is_empty() && packed.skipped.is_empty());
         assert_eq!(
             answers(bytes),
             [
@@ -332,14 +349,15 @@ mod tests {
         for (name, bytes) in [("a", 10), ("b", 11), ("c", 10), ("d", 10), ("e", 300), ("e.gz", 5), ("f", 300)] {
             folder.write(name, &vec![b'x'; bytes]);
         }
-        let mut scan = super::super::scan(&folder.0).unwrap();
-        let (bytes, outside) = pack(&mut scan, Some(Inline { file_bytes_max: 10, total_bytes_max: 1 << 20 }));
-        assert_eq!(outside, ["b", "f"]);
+        let scan = super::super::scan(&folder.0).unwrap();
+        let (bytes, packed) = pack(&scan, Some(Inline { file_bytes_max: 10, total_bytes_max: 1 << 20 }));
+        assert_eq!(packed.outside, ["b", "f"]);
         let expected =
-            ["/a identity:10", "/b #0 identity:11", "/c identity:10", "/d identity:10", "/e identity:300 gzip:5"].map(|line| format!("200 {line}"));
+            ["/a identity:10", "/b #0 identity:11", "/c identity:10", "/d identity:10", "/e identity:300 gzip:5"]
+                .map(|line| format!("200 {line}"));
         assert_eq!(answers(bytes)[..5], expected);
-        let (_, outside) = pack(&mut scan, Some(Inline { file_bytes_max: 10, total_bytes_max: 25 }));
-        assert_eq!(outside, ["b", "d", "e", "f"], "two of ten bytes, and the sibling, fit in 25");
+        let (_, packed) = pack(&scan, Some(Inline { file_bytes_max: 10, total_bytes_max: 25 }));
+        assert_eq!(packed.outside, ["b", "d", "e", "f"], "two of ten bytes, and the sibling, fit in 25");
     }
 
     #[test]
@@ -348,12 +366,13 @@ mod tests {
         let index = folder.write("docs/index.html", b"x");
         folder.write("kept", b"x");
         folder.write("swapped", b"x");
-        let mut scan = super::super::scan(&folder.0).unwrap();
+        let scan = super::super::scan(&folder.0).unwrap();
         std::fs::remove_file(index).unwrap();
         std::fs::remove_file(folder.0.join("swapped")).unwrap();
         std::os::unix::fs::symlink("/etc/passwd", folder.0.join("swapped")).unwrap();
-        assert_eq!(answers(pack(&mut scan, None).0), ["200 /kept identity:1"]);
-        let paths: Vec<_> = scan.skipped.iter().map(|skipped| skipped.path.to_str().unwrap()).collect();
+        let (bytes, packed) = pack(&scan, None);
+        assert_eq!(answers(bytes), ["200 /kept identity:1"]);
+        let paths: Vec<_> = packed.skipped.iter().map(|skipped| skipped.path.to_str().unwrap()).collect();
         assert_eq!(paths, ["docs/index.html", "swapped"]);
     }
 
@@ -364,10 +383,10 @@ mod tests {
         let file = std::fs::File::options().write(true).open(path).unwrap();
         file.set_len(WHOLE_BYTES_MAX + 1).unwrap();
         file.set_modified(std::time::SystemTime::UNIX_EPOCH - std::time::Duration::from_secs(10)).unwrap();
-        let mut scan = super::super::scan(&folder.0).unwrap();
+        let scan = super::super::scan(&folder.0).unwrap();
         assert_eq!(scan.files[0].modified_unix_seconds, -10);
         assert_eq!(scan.prepare(0), Ok(Prepared::Stream));
-        let (bytes, _) = pack(&mut scan, None);
+        let (bytes, _) = pack(&scan, None);
         let pack = Pack::from_bytes(bytes).unwrap();
         let record = pack.entries().next().unwrap().unwrap();
         assert_eq!(record.last_modified(), None);
