@@ -116,6 +116,8 @@ pub enum Input<'b> {
     },
     /// What [`Step::Wait`] waited for has come, or has failed: the request is asked again.
     Ready,
+    /// The batch of the last [`Step::Send`] cannot be sent, and none of it was: what it names is gone.
+    Failed,
     /// Time has passed [`Conn::deadline`].
     Tick,
 }
@@ -276,6 +278,7 @@ impl Conn {
                 if is_all { self.sent_all(env) } else { Step::Stay }
             }
             (Phase::Sending, Input::Tick) => self.sending_tick(env),
+            (Phase::Sending, Input::Failed) => self.answer_last(500, "the content is gone", env),
             (Phase::Preparing, Input::Ready) => {
                 self.phase = Phase::Receiving;
                 self.read(&[], env)
@@ -293,10 +296,10 @@ impl Conn {
             // after it counts for nothing, and an Eof comes again to the next receive.
             (Phase::Sending | Phase::Preparing, Input::Bytes(_) | Input::Eof) => Step::Stay,
             // Nobody waits for these any more.
-            (Phase::Lingering { .. }, Input::Tick | Input::Ready | Input::Sent { .. })
-            | (Phase::Receiving, Input::Ready | Input::Sent { .. })
+            (Phase::Lingering { .. }, Input::Tick | Input::Ready | Input::Sent { .. } | Input::Failed)
+            | (Phase::Receiving, Input::Ready | Input::Sent { .. } | Input::Failed)
             | (Phase::Sending, Input::Ready)
-            | (Phase::Preparing, Input::Sent { .. }) => Step::Stay,
+            | (Phase::Preparing, Input::Sent { .. } | Input::Failed) => Step::Stay,
         }
     }
 
@@ -549,17 +552,18 @@ impl Conn {
         if self.is_idle() {
             return Step::Close(if self.has_answered { Closed::IdleTime } else { Closed::HeadTime });
         }
-        self.time_out(408, "the request did not come in time", env)
+        self.answer_last(408, "the request did not come in time", env)
     }
 
     fn preparing_tick<S: Service>(&mut self, env: &mut Env<'_, S>) -> Step {
         if env.moment.nanos < self.deadline {
             return Step::Stay;
         }
-        self.time_out(503, "the content was not ready in time", env)
+        self.answer_last(503, "the content was not ready in time", env)
     }
 
-    fn time_out<S: Service>(&mut self, status: u16, why: &'static str, env: &mut Env<'_, S>) -> Step {
+    /// Gives up what is under way: one last answer instead of it.
+    fn answer_last<S: Service>(&mut self, status: u16, why: &'static str, env: &mut Env<'_, S>) -> Step {
         env.scratch.batch.clear();
         self.refuse(Refusal { status, why }, env);
         self.pending = Vec::new();
