@@ -797,10 +797,10 @@ fn preconditions(request: &Request<'_>, validators: &Validators<'_>) -> Outcome 
         return Outcome::Proceed;
     }
     let preconditions = Preconditions {
-        if_match: (fields.count(Known::IfMatch) > 0).then(|| fields.values(Known::IfMatch)),
-        if_none_match: (fields.count(Known::IfNoneMatch) > 0).then(|| fields.values(Known::IfNoneMatch)),
-        if_modified_since: fields.only(Known::IfModifiedSince),
-        if_unmodified_since: fields.only(Known::IfUnmodifiedSince),
+        if_match: fields.values(Known::IfMatch),
+        if_none_match: fields.values(Known::IfNoneMatch),
+        if_modified_since: fields.values(Known::IfModifiedSince),
+        if_unmodified_since: fields.values(Known::IfUnmodifiedSince),
     };
     let is_read = matches!(request.method, Method::Get | Method::Head);
     conditional::evaluate(preconditions, validators, is_read, request.unix_seconds)
@@ -810,14 +810,11 @@ fn preconditions(request: &Request<'_>, validators: &Validators<'_>) -> Outcome 
 fn wanted_range(request: &Request<'_>, validators: &Validators<'_>, len: u64) -> Ranges {
     let fields = &request.fields;
     let Some(value) = fields.only(Known::Range) else { return Ranges::Ignore };
-    let is_current = match fields.count(Known::IfRange) {
-        0 => true,
-        1 => fields.first(Known::IfRange).is_some_and(|value| {
-            conditional::if_range(value, validators, request.unix_seconds)
-        }),
-        _ => false,
-    };
-    if is_current { range::parse(value, len) } else { Ranges::Ignore }
+    let has_condition = fields.count(Known::IfRange) > 0;
+    if has_condition && !conditional::if_range(fields.values(Known::IfRange), validators, request.unix_seconds) {
+        return Ranges::Ignore;
+    }
+    range::parse(value, len)
 }
 
 /// A copy of the head in `view` as if it were HTTP/1.1.
