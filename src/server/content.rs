@@ -24,7 +24,7 @@ const CHECK_INLINE_BYTES_MAX: u64 = 256 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TaskKey {
     /// Opening a file of a mounted directory.
-    Open { table: u32, file: u64 },
+    Open { mount: u32, file: u64 },
     /// Checking a payload.
     Check(Span),
 }
@@ -139,19 +139,15 @@ impl Content {
 
     fn take_in(&mut self, key: TaskKey, outcome: TaskOutcome) -> Result<(), Failure> {
         match (key, outcome) {
-            (TaskKey::Open { table, file }, TaskOutcome::Opened(Ok(opened))) => {
-                self.files.insert(table, file, opened);
+            (TaskKey::Open { mount, file }, TaskOutcome::Opened(Ok(opened))) => {
+                self.files.insert(mount, file, opened);
                 Ok(())
             }
             (TaskKey::Open { .. }, TaskOutcome::Opened(Err(error))) if error.kind() == io::ErrorKind::NotFound => {
                 Err(Failure::Missing)
             }
-            (TaskKey::Open { table, file }, TaskOutcome::Opened(Err(error))) => {
-                let tables = self.generation.shared.router.file_tables();
-                let path = tables.get(table as usize).and_then(|table| {
-                    let path = table.paths.get(usize::try_from(file).ok()?)?;
-                    Some(table.root.join(path))
-                });
+            (TaskKey::Open { mount, file }, TaskOutcome::Opened(Err(error))) => {
+                let path = self.generation.shared.path_of(mount, file).map(|(root, path)| root.join(path));
                 self.fail(format!("cannot open {}: {error}", path.unwrap_or_default().display()));
                 Err(Failure::Failed)
             }
@@ -262,7 +258,7 @@ impl Service for Content {
             let shared = Arc::clone(&self.generation.shared);
             let deliver = Arc::clone(&self.deliver);
             (self.offload)(Box::new(move || {
-                let outcome = shared.router.verify_span(span).map_err(|error| error.to_string());
+                let outcome = shared.router.verify_span(span, &mut Vec::new()).map_err(|error| error.to_string());
                 let outcome = TaskOutcome::Checked(outcome);
                 deliver(TaskDone { generation: shared.number, key, outcome });
             }))
@@ -285,12 +281,12 @@ struct Opening<'c> {
 }
 
 impl Files for Opening<'_> {
-    fn open(&mut self, table: u32, file: u64) -> FileState {
-        if let Some(open) = self.files.find(table, file) {
+    fn open(&mut self, mount: u32, file: u64) -> FileState {
+        if let Some(open) = self.files.find(mount, file) {
             let source = SourceId(self.first_source + open.number);
             return FileState::Open { source, len: open.len, last_modified: open.last_modified };
         }
-        let key = TaskKey::Open { table, file };
+        let key = TaskKey::Open { mount, file };
         match self.failures.iter().find(|failed| failed.0 == key) {
             Some((_, Failure::Missing)) => return FileState::Missing,
             Some((_, Failure::Failed)) => return FileState::Failed,
@@ -300,18 +296,10 @@ impl Files for Opening<'_> {
             let shared = Arc::clone(self.shared);
             let deliver = Arc::clone(self.deliver);
             (self.offload)(Box::new(move || {
-                let opened = open_file(&shared, table, file);
+                let opened = shared.open_file(mount, file);
                 deliver(TaskDone { generation: shared.number, key, outcome: TaskOutcome::Opened(opened) });
             }))
         });
         if is_waiting { FileState::Wait } else { FileState::Busy }
     }
-}
-
-fn open_file(generation: &Generation, table: u32, file: u64) -> io::Result<ContentFile> {
-    let missing = || io::Error::new(io::ErrorKind::InvalidInput, "no such file in the table");
-    let root = generation.roots.get(table as usize).ok_or_else(missing)?;
-    let paths = &generation.router.file_tables().get(table as usize).ok_or_else(missing)?.paths;
-    let path = usize::try_from(file).ok().and_then(|file| paths.get(file)).ok_or_else(missing)?;
-    root.open_beneath(path.to_str().ok_or_else(missing)?)
 }

@@ -3,10 +3,11 @@
 
 use crate::pack::Pack;
 use crate::ring::outgoing::Pin;
-use crate::route::{Local, Router};
+use crate::route::{FileTable, Local, Router};
 use crate::sys::ContentFile;
 use crate::sys::file::Directory;
 use std::io;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -17,8 +18,8 @@ pub(crate) struct Generation {
     pub(crate) router: Router,
     /// The files of the packs, in the order of their source numbers.
     files: Vec<Arc<ContentFile>>,
-    /// The roots of the mounted directories, in the order of the router's file tables.
-    pub(crate) roots: Vec<Arc<Directory>>,
+    /// The roots of the mounted directories, with the numbers of their mounts.
+    roots: Vec<(u32, Directory)>,
 }
 
 impl Generation {
@@ -26,13 +27,30 @@ impl Generation {
     /// A mounted directory that is gone, a pack that cannot be read.
     pub(crate) fn new(number: u64, router: Router) -> io::Result<Generation> {
         let files = router.sources().iter().map(file_of).collect::<io::Result<_>>()?;
-        let open = |root: &std::path::Path| {
-            Directory::open(root).map(Arc::new).map_err(|error| {
-                io::Error::new(error.kind(), format!("cannot open the directory {}: {error}", root.display()))
-            })
+        let open = |(mount, table): (u32, &FileTable)| match Directory::open(&table.root) {
+            Ok(root) => Ok((mount, root)),
+            Err(error) => {
+                let what = format!("cannot open the directory {}: {error}", table.root.display());
+                Err(io::Error::new(error.kind(), what))
+            }
         };
-        let roots = router.file_tables().iter().map(|table| open(&table.root)).collect::<io::Result<_>>()?;
+        let roots = router.file_tables().map(open).collect::<io::Result<_>>()?;
         Ok(Generation { number, router, files, roots })
+    }
+
+    /// Opens a file of a mounted directory.
+    pub(crate) fn open_file(&self, mount: u32, file: u64) -> io::Result<ContentFile> {
+        let missing = || io::Error::new(io::ErrorKind::InvalidInput, "no such file in the table");
+        let root = self.roots.iter().find(|root| root.0 == mount).ok_or_else(missing)?;
+        let path = self.path_of(mount, file).ok_or_else(missing)?;
+        root.1.open_beneath(path.1.to_str().ok_or_else(missing)?)
+    }
+
+    /// Where a file of a mounted directory lies: its root and its path beneath it.
+    pub(crate) fn path_of(&self, mount: u32, file: u64) -> Option<(&Path, &Path)> {
+        let table = self.router.file_tables().find(|table| table.0 == mount)?.1;
+        let path = table.paths.get(usize::try_from(file).ok()?)?;
+        Some((&table.root, path))
     }
 }
 

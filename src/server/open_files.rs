@@ -45,8 +45,8 @@ impl OpenFiles {
         self.numbers.clear();
     }
 
-    pub(crate) fn find(&mut self, table: u32, file: u64) -> Option<OpenFile> {
-        let number = *self.numbers.get(&(table, file))?;
+    pub(crate) fn find(&mut self, mount: u32, file: u64) -> Option<OpenFile> {
+        let number = *self.numbers.get(&(mount, file))?;
         let entry = &mut self.entries[number as usize];
         entry.batch = self.batch;
         let last_modified = u64::try_from(entry.pin.modified_unix_seconds()).ok();
@@ -58,8 +58,8 @@ impl OpenFiles {
     }
 
     /// Adds a file that was just opened, in the place of the one that was used longest ago if it must be.
-    pub(crate) fn insert(&mut self, table: u32, file: u64, opened: ContentFile) {
-        let key = (table, file);
+    pub(crate) fn insert(&mut self, mount: u32, file: u64, opened: ContentFile) {
+        let key = (mount, file);
         let entry = Entry { key, pin: Rc::new(Arc::new(opened)), batch: self.batch };
         if self.entries.len() < self.files_max {
             self.numbers.insert(key, self.entries.len() as u32);
