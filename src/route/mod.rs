@@ -5,15 +5,29 @@
 //! `local` what each worker keeps beside the shared table, `files` the files that a mount names outside its pack,
 //! `error` what a builder can get wrong, `media` media types by file extension.
 //!
-//! **Invariant**: a router never changes once it serves. Whatever a request leaves behind is in `Local`, so workers share
+//! **Invariant**: a router never changes once it serves. Whatever a request leaves behind is in [`Local`], so workers share
 //! nothing but reads, and a warm worker finds stored content without allocating.
 #![forbid(unsafe_code)]
 
+mod error;
+mod files;
+mod local;
 pub mod media;
+mod mount;
 mod pattern;
+mod router;
+mod stored;
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
+pub use error::RouteError;
+pub(crate) use files::{FileState, FileTable, Files};
+pub(crate) use local::Local;
+pub use mount::Mount;
 pub use pattern::PatternError;
+pub use router::Router;
 
 /// Most handlers and mounts of one router: far above what people write by hand, so that a loop which adds them without
 /// end is found at start and not by the memory running out.
