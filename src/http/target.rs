@@ -59,7 +59,16 @@ pub enum TargetError {
 
 impl std::fmt::Display for TargetError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
+        f.write_str(self.why())
+    }
+}
+
+impl std::error::Error for TargetError {}
+
+impl TargetError {
+    /// The reason, for the person at the other end.
+    pub const fn why(self) -> &'static str {
+        match self {
             TargetError::Authority => "the target asks for a tunnel",
             TargetError::Form => "the target has none of the forms that this method allows",
             TargetError::Scheme => "the target's scheme is neither http nor https",
@@ -70,11 +79,9 @@ impl std::fmt::Display for TargetError {
             TargetError::Control => "the path has a control character",
             TargetError::Utf8 => "the path is not UTF-8",
             TargetError::DotSegment => "the path has a dot segment",
-        })
+        }
     }
 }
-
-impl std::error::Error for TargetError {}
 
 /// Reads a request target (RFC 9112 section 3.2).
 ///
@@ -143,6 +150,9 @@ fn parse_path<'a>(
         Some(mark) => (&raw[..mark], Some(&raw[mark + 1..])),
         None => (raw, None),
     };
+    if memchr::memchr(b'\\', path).is_some() {
+        return Err(TargetError::Byte);
+    }
     let path = match memchr::memchr(b'%', path) {
         Some(escape) => decode(path, escape, decoded)?,
         None if path.is_empty() => "/",
@@ -156,8 +166,11 @@ fn parse_path<'a>(
 }
 
 /// Whether a raw byte may stand in a path or query.
+///
+/// Of the bytes that RFC 3986 wants encoded, those that browsers leave raw are let through; `\` only in a query, since
+/// in a path they write `/` for it.
 const fn is_accepted(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !matches!(byte, b'#' | b'\\')
+    byte.is_ascii_graphic() && byte != b'#'
 }
 
 /// The path with its escapes decoded, once; `escape` is where the first one is.

@@ -14,11 +14,12 @@
 //!   a turn (`now`). So a run of the simulator is a function of its seed.
 //! * **Nothing assumes TCP** above this line.
 
+pub(crate) mod choose;
 pub(crate) mod epoll;
 pub(crate) mod outgoing;
 pub(crate) mod sim;
 
-pub(crate) use outgoing::{Outgoing, Piece};
+pub(crate) use outgoing::{Outgoing, Span};
 
 use crate::sys;
 use std::io;
@@ -113,3 +114,6 @@ pub(crate) trait Ring {
     /// The backend's name as `--backend` and the log write it.
     fn name(&self) -> &'static str;
 }
+
+#[cfg(test)]
+mod tests;

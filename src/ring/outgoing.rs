@@ -29,6 +29,20 @@ impl Piece {
     }
 }
 
+/// What is left of one piece, as a backend sends it.
+#[derive(Debug)]
+pub(crate) enum Span<'a> {
+    Memory(&'a [u8]),
+    /// `len` bytes (1 or more) of a file that is not in memory.
+    File {
+        file: &'a ContentFile,
+        offset: u64,
+        len: u64,
+    },
+    /// A span of a file in memory that reaches beyond its end.
+    Short,
+}
+
 /// The bytes of one batch of answers on their way out, and how far they have got. Reused: `clear` keeps its memory.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
@@ -49,7 +63,34 @@ impl Outgoing {
         self.piece_done = 0;
     }
 
-    /// Adds what was appended to `bytes` since the last piece that came from there.
+    /// Adds a copy of `bytes`.
+    pub(crate) fn push_copy(&mut self, bytes: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.push_bytes(start, bytes.len());
+    }
+
+    /// Adds `len` bytes that `read` fills in.
+    ///
+    /// # Errors
+    /// What `read` says; then nothing was added.
+    pub(crate) fn push_read<E>(
+        &mut self,
+        len: usize,
+        read: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let start = self.bytes.len();
+        self.bytes.resize(start + len, 0);
+        match read(&mut self.bytes[start..]) {
+            Ok(()) => self.push_bytes(start, len),
+            Err(error) => {
+                self.bytes.truncate(start);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn push_bytes(&mut self, start: usize, len: usize) {
         if len == 0 {
             return;
@@ -87,6 +128,26 @@ impl Outgoing {
         self.piece_done
     }
 
+    /// What is left, in the order in which it leaves.
+    pub(crate) fn spans_left(&self) -> impl Iterator<Item = Span<'_>> {
+        let done_of = |index| if index == 0 { self.piece_done } else { 0 };
+        self.pieces_left().iter().enumerate().map(move |(index, piece)| self.span(piece, done_of(index)))
+    }
+
+    /// What is left of `piece`, of which `done` bytes have left.
+    fn span<'a>(&'a self, piece: &'a Piece, done: u64) -> Span<'a> {
+        match piece {
+            // What is in memory has been counted in `usize`.
+            Piece::Bytes { start, len } => Span::Memory(&self.bytes[*start..*start + *len][done as usize..]),
+            Piece::Owned(bytes) => Span::Memory(&bytes[done as usize..]),
+            Piece::File { file, offset, len } => match file.memory() {
+                None => Span::File { file, offset: *offset + done, len: *len - done },
+                Some(bytes) if offset.saturating_add(*len) > bytes.len() as u64 => Span::Short,
+                Some(bytes) => Span::Memory(&bytes[(*offset + done) as usize..(*offset + *len) as usize]),
+            },
+        }
+    }
+
     /// Whether all of it has left.
     pub(crate) fn is_done(&self) -> bool {
         self.piece == self.pieces.len()
@@ -112,5 +173,76 @@ impl Outgoing {
             self.piece += 1;
             self.piece_done = 0;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pin(bytes: &[u8]) -> Pin {
+        Rc::new(Arc::new(ContentFile::from_memory(bytes.to_vec())))
+    }
+
+    fn left(outgoing: &Outgoing) -> Vec<u8> {
+        let mut all = Vec::new();
+        for span in outgoing.spans_left() {
+            match span {
+                Span::Memory(bytes) => all.extend_from_slice(bytes),
+                Span::File { .. } | Span::Short => panic!("{span:?}"),
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn whatever_has_left_the_rest_is_left() {
+        let whole = b"head, owned, and file";
+        for first in 0..=whole.len() {
+            for second in 0..=whole.len() - first {
+                let mut outgoing = Outgoing::default();
+                outgoing.bytes.extend_from_slice(b"head, ");
+                outgoing.push_bytes(0, 4);
+                outgoing.push_bytes(4, 2);
+                outgoing.push_owned(Vec::new());
+                outgoing.push_owned(b"owned, ".to_vec());
+                outgoing.push_file(pin(b"..and file.."), 2, 8);
+                assert_eq!(outgoing.pieces_left().len(), 3, "neighbours are one, and nothing is no piece");
+                outgoing.advance(first as u64);
+                assert_eq!(left(&outgoing), whole[first..]);
+                outgoing.advance(second as u64);
+                assert_eq!(left(&outgoing), whole[first + second..]);
+                assert_eq!(outgoing.bytes_left(), (whole.len() - first - second) as u64);
+                assert_eq!(outgoing.is_done(), first + second == whole.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_span_beyond_memory_is_short() {
+        for (offset, len) in [(0, 6), (5, 1), (6, 1), (u64::from(u32::MAX) + 1, 1)] {
+            let mut outgoing = Outgoing::default();
+            outgoing.push_file(pin(b"12345"), offset, len);
+            assert!(matches!(outgoing.spans_left().next(), Some(Span::Short)), "{offset}+{len}");
+        }
+    }
+
+    #[test]
+    #[should_panic]
+    fn more_than_there_was_cannot_leave() {
+        let mut outgoing = Outgoing::default();
+        outgoing.push_owned(b"abc".to_vec());
+        outgoing.advance(4);
+    }
+
+    #[test]
+    fn clearing_lets_go_of_the_files_and_keeps_the_memory() {
+        let file = pin(b"12345");
+        let mut outgoing = Outgoing::default();
+        outgoing.bytes.extend_from_slice(&[0; 100]);
+        outgoing.push_file(file.clone(), 0, 5);
+        outgoing.clear();
+        assert_eq!(Rc::strong_count(&file), 1);
+        assert!(outgoing.is_done() && outgoing.bytes.is_empty() && outgoing.bytes.capacity() >= 100);
     }
 }

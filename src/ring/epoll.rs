@@ -1,0 +1,572 @@
+//! The seam over epoll: try, on EAGAIN wait, try again.
+//!
+//! Every connection is watched once, from `open` on, for edges of everything. An edge says only "try again", so what is
+//! known of a connection is kept beside it:
+//!
+//! ```text
+//! recv:  may_have_bytes ?  queue it for `next`  :  wait for an edge
+//! next:  receive into the one buffer;
+//!            short, and the peer not done  ->  drained: may_have_bytes := false, and more bytes will be an edge, says epoll(7)
+//!            short, but the peer is done   ->  still true: its 0 or its error has had its edge already
+//! send:  try now;  some bytes left  ->  Sent;  none  ->  wait for an edge, try again
+//! ```
+//!
+//! A receive runs in `next`, because there is one buffer. A connection receives once a turn and sends at most
+//! [`SEND_TURN_BYTES`]; what is more waits for the next turn. So no connection starves another, or the listeners.
+//!
+//! Stale events cannot touch a new connection: they carry the number that the slot had when it was opened. Stale entries
+//! of the queues cannot either: they are tokens, and a token names one arming.
+#![forbid(unsafe_code)]
+
+use super::{Completion, Ending, Now, Outgoing, Ring, Span, Token, Wake};
+use crate::limits::RECEIVE_BYTES;
+use crate::sys::epoll::{self, Event, EventFd, flag};
+use crate::sys::sendfile::sendfile;
+use crate::sys::socket::{Accepting, BACKLOG_CONNECTIONS};
+use crate::sys::{self, Listener, Socket};
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Events taken by one wait: 6-8 KiB of them (nginx takes 512). More are taken by the next one.
+const TURN_EVENTS: usize = 512;
+/// Connections accepted from one listener in one turn; the level-triggered rest comes with the next, and other workers may
+/// take it.
+const TURN_ACCEPTS: usize = 64;
+/// Bytes that one connection may send in one turn, and so the longest that `sendfile` keeps the loop: 0.1 ms at 10 GB/s.
+/// A socket's buffer ends most sends before that.
+const SEND_TURN_BYTES: u64 = 1024 * 1024;
+/// Stretches of memory that one call sends (the kernel allows 1024): a batch of 32 small answers is one or two.
+const SEND_SLICES: usize = 32;
+/// Most slots: the bits above them in an event's number tell what it is of.
+const SLOTS_MAX: u32 = 1 << 31;
+
+const NANOS_PER_MILLISECOND: u64 = 1_000_000;
+
+/// The epoll backend.
+#[derive(Debug)]
+pub(crate) struct Epoll {
+    epoll: epoll::Epoll,
+    waker: EpollWaker,
+    events: Box<[Event]>,
+    listeners: Vec<Option<Listening>>,
+    slots: Vec<Slot>,
+    /// Receives to try in this turn, and those to try in the next one.
+    receives: VecDeque<Token>,
+    receives_later: VecDeque<Token>,
+    /// Sends that have used up their share of this turn.
+    sends_later: VecDeque<Token>,
+    completions: VecDeque<Completion<Socket>>,
+    buffer: Box<[u8]>,
+    received: usize,
+    now: Now,
+    /// Counts the turns, from 1.
+    turn: u64,
+}
+
+#[derive(Debug)]
+struct Listening {
+    listener: Arc<Listener>,
+    watched: bool,
+}
+
+/// A slot, and how many connections it has had.
+#[derive(Debug, Default)]
+struct Slot {
+    opened: u32,
+    connection: Option<Connection>,
+}
+
+#[derive(Debug)]
+struct Connection {
+    socket: Socket,
+    /// A receive may find something. False only after one came back short, and until the next edge.
+    may_have_bytes: bool,
+    /// The peer has closed its side, or the connection broke: its edge has been, so receives must find the end.
+    peer_done: bool,
+    receive: Option<Token>,
+    /// The receive stands in one of the queues.
+    receive_queued: bool,
+    /// The turn of the last receive; 0 for none.
+    receive_turn: u64,
+    send: Option<(Token, Box<Outgoing>)>,
+    /// The turn that `send_turn_bytes` counts.
+    send_turn: u64,
+    send_turn_bytes: u64,
+}
+
+/// What a try to send came to.
+enum Tried {
+    /// Some bytes left, and the outgoing has moved on.
+    Progress(u64),
+    Full,
+    /// The connection has had its share of this turn.
+    Later,
+    Failed(io::Error),
+}
+
+/// Interrupts the wait of one [`Epoll`].
+#[derive(Clone, Debug)]
+pub(crate) struct EpollWaker(Arc<Doorbell>);
+
+#[derive(Debug)]
+struct Doorbell {
+    counter: EventFd,
+    /// Rung, and not yet told to the worker: ringing again would tell it nothing new.
+    rung: AtomicBool,
+}
+
+impl Wake for EpollWaker {
+    fn wake(&self) {
+        // Acquire and release: the worker that takes the ring sees what was written before it.
+        if !self.0.rung.swap(true, Ordering::AcqRel) {
+            // It fails only for a counter that nobody could have counted so far.
+            let _ = self.0.counter.signal();
+        }
+    }
+}
+
+/// What an event is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Watched {
+    Connection { slot: u32, opened: u32 },
+    Listener(u32),
+    Doorbell,
+}
+
+impl Watched {
+    const DOORBELL: u64 = u32::MAX as u64;
+
+    /// The number that its events carry: the slot below, how often it was opened above. Listeners come after the slots.
+    fn data(self) -> u64 {
+        match self {
+            Watched::Connection { slot, opened } => u64::from(opened) << 32 | u64::from(slot),
+            Watched::Listener(listener) => u64::from(SLOTS_MAX + listener),
+            Watched::Doorbell => Watched::DOORBELL,
+        }
+    }
+
+    fn of(data: u64) -> Watched {
+        let low = data as u32;
+        match low.checked_sub(SLOTS_MAX) {
+            None => Watched::Connection { slot: low, opened: (data >> 32) as u32 },
+            Some(_) if data == Watched::DOORBELL => Watched::Doorbell,
+            Some(listener) => Watched::Listener(listener),
+        }
+    }
+}
+
+impl Epoll {
+    /// A ring that watches nothing yet. Blocks SIGPIPE in the calling thread, which is to be the one that uses it.
+    ///
+    /// # Errors
+    /// Out of descriptors or memory.
+    pub(crate) fn new() -> io::Result<Epoll> {
+        sys::thread::block_broken_pipe_signal()?;
+        let epoll = epoll::Epoll::new()?;
+        let counter = EventFd::new()?;
+        epoll.add(counter.as_fd(), flag::READABLE | flag::EDGE, Watched::Doorbell.data())?;
+        Ok(Epoll {
+            epoll,
+            waker: EpollWaker(Arc::new(Doorbell { counter, rung: AtomicBool::new(false) })),
+            events: vec![Event::EMPTY; TURN_EVENTS].into(),
+            listeners: Vec::new(),
+            slots: Vec::new(),
+            receives: VecDeque::new(),
+            receives_later: VecDeque::new(),
+            sends_later: VecDeque::new(),
+            completions: VecDeque::new(),
+            buffer: vec![0; RECEIVE_BYTES].into(),
+            received: 0,
+            now: read_clock(),
+            turn: 1,
+        })
+    }
+
+    fn connection(&mut self, slot: u32) -> Option<&mut Connection> {
+        self.slots.get_mut(slot as usize)?.connection.as_mut()
+    }
+
+    /// The listener's entry, if it listens.
+    fn listening(&mut self, listener: u32) -> Option<&mut Listening> {
+        self.listeners.get_mut(listener as usize)?.as_mut()
+    }
+
+    /// Milliseconds to wait, rounded up so that the deadline has passed afterwards.
+    fn timeout(&self, deadline: Option<u64>) -> Option<u32> {
+        if !(self.completions.is_empty() && self.receives.is_empty() && self.sends_later.is_empty()) {
+            return Some(0);
+        }
+        let nanos = deadline?.saturating_sub(read_clock().nanos);
+        Some(u32::try_from(nanos.div_ceil(NANOS_PER_MILLISECOND)).unwrap_or(u32::MAX))
+    }
+
+    fn take_event(&mut self, event: Event) {
+        match Watched::of(event.data()) {
+            Watched::Connection { slot, opened } => self.take_edge(slot, opened, event.flags()),
+            Watched::Listener(listener) => self.accept(listener, TURN_ACCEPTS),
+            Watched::Doorbell => {
+                // Cleared before the worker is told: who rings from here on rings anew.
+                self.waker.0.rung.swap(false, Ordering::AcqRel);
+                self.completions.push_back(Completion::Woken);
+            }
+        }
+    }
+
+    fn take_edge(&mut self, slot: u32, opened: u32, flags: u32) {
+        let Some(entry) = self.slots.get_mut(slot as usize).filter(|entry| entry.opened == opened) else { return };
+        let Some(connection) = &mut entry.connection else { return };
+        let ended = flags & (flag::PEER_DONE | flag::HANG_UP | flag::ERROR) != 0;
+        connection.peer_done |= ended;
+        if ended || flags & flag::READABLE != 0 {
+            connection.may_have_bytes = true;
+            if let Some(token) = connection.receive {
+                if !connection.receive_queued {
+                    connection.receive_queued = true;
+                    self.receives.push_back(token);
+                }
+            }
+        }
+        if flags & (flag::WRITABLE | flag::HANG_UP | flag::ERROR) != 0 {
+            self.try_send(slot);
+        }
+    }
+
+    /// Accepts up to `most` connections.
+    fn accept(&mut self, listener: u32, most: usize) {
+        let Some(listening) = self.listening(listener) else { return };
+        let source = Arc::clone(&listening.listener);
+        for _ in 0..most {
+            match source.accept() {
+                Accepting::Accepted(socket, peer) => {
+                    self.completions.push_back(Completion::Accepted { listener, socket, peer });
+                }
+                Accepting::Skipped => {}
+                Accepting::Empty => return,
+                Accepting::Failed(error) => {
+                    self.pause(listener);
+                    self.completions.push_back(Completion::AcceptFailed { listener, error });
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Tries the send of `slot`, if it has one.
+    fn try_send(&mut self, slot: u32) {
+        let turn = self.turn;
+        let Some(connection) = self.connection(slot) else { return };
+        let Some((token, mut outgoing)) = connection.send.take() else { return };
+        if connection.send_turn != turn {
+            connection.send_turn = turn;
+            connection.send_turn_bytes = 0;
+        }
+        let share = SEND_TURN_BYTES.saturating_sub(connection.send_turn_bytes);
+        let result = match send_share(&connection.socket, &mut outgoing, share) {
+            Tried::Progress(bytes) => {
+                connection.send_turn_bytes += bytes;
+                Ok(bytes)
+            }
+            Tried::Failed(error) => Err(error),
+            Tried::Full => {
+                connection.send = Some((token, outgoing));
+                return;
+            }
+            Tried::Later => {
+                connection.send = Some((token, outgoing));
+                self.sends_later.push_back(token);
+                return;
+            }
+        };
+        self.completions.push_back(Completion::Sent { token, outgoing, result });
+    }
+
+    /// Performs one receive of the queue; `None` when there was nothing after all.
+    fn try_receive(&mut self, token: Token) -> Option<Completion<Socket>> {
+        let turn = self.turn;
+        let entry = self.slots.get_mut(token.slot as usize)?;
+        let connection = entry.connection.as_mut().filter(|connection| connection.receive == Some(token))?;
+        connection.receive_queued = false;
+        connection.receive_turn = turn;
+        let result = match connection.socket.recv(&mut self.buffer) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                connection.may_have_bytes = false;
+                return None;
+            }
+            Ok(bytes) => {
+                self.received = bytes;
+                connection.peer_done |= bytes == 0;
+                connection.may_have_bytes = bytes == self.buffer.len() || connection.peer_done;
+                Ok(bytes)
+            }
+            Err(error) => {
+                connection.peer_done = true;
+                Err(error)
+            }
+        };
+        connection.receive = None;
+        Some(Completion::Received { token, result })
+    }
+}
+
+impl Ring for Epoll {
+    type Socket = Socket;
+    type Waker = EpollWaker;
+
+    fn listen(&mut self, listener: u32, socket: &Arc<Listener>) -> io::Result<()> {
+        assert!(listener < SLOTS_MAX - 1, "one number is the doorbell's");
+        let index = listener as usize;
+        if self.listeners.len() <= index {
+            self.listeners.resize_with(index + 1, || None);
+        }
+        assert!(self.listeners[index].is_none(), "listener {listener} listens already");
+        watch_listener(&self.epoll, listener, socket)?;
+        self.listeners[index] = Some(Listening { listener: Arc::clone(socket), watched: true });
+        Ok(())
+    }
+
+    fn pause(&mut self, listener: u32) {
+        let Some(listening) = self.listeners.get_mut(listener as usize).and_then(Option::as_mut) else { return };
+        if listening.watched {
+            listening.watched = false;
+            // It fails only for what is not watched.
+            let _ = self.epoll.remove(listening.listener.as_fd());
+        }
+    }
+
+    fn resume(&mut self, listener: u32) {
+        let Some(listening) = self.listeners.get_mut(listener as usize).and_then(Option::as_mut) else { return };
+        if listening.watched {
+            return;
+        }
+        match watch_listener(&self.epoll, listener, &listening.listener) {
+            Ok(()) => listening.watched = true,
+            Err(error) => self.completions.push_back(Completion::AcceptFailed { listener, error }),
+        }
+    }
+
+    fn unlisten(&mut self, listener: u32) {
+        // As many as the queue can hold: under a flood it would never be seen empty.
+        self.accept(listener, BACKLOG_CONNECTIONS as usize + 1);
+        self.pause(listener);
+        if let Some(entry) = self.listeners.get_mut(listener as usize) {
+            *entry = None;
+        }
+    }
+
+    fn open(&mut self, slot: u32, socket: Socket) -> io::Result<()> {
+        assert!(slot < SLOTS_MAX);
+        let index = slot as usize;
+        if self.slots.len() <= index {
+            self.slots.resize_with(index + 1, Slot::default);
+        }
+        let entry = &mut self.slots[index];
+        assert!(entry.connection.is_none(), "slot {slot} is taken");
+        entry.opened = entry.opened.wrapping_add(1);
+        let interest = flag::READABLE | flag::WRITABLE | flag::PEER_DONE | flag::EDGE;
+        self.epoll.add(socket.as_fd(), interest, Watched::Connection { slot, opened: entry.opened }.data())?;
+        entry.connection = Some(Connection {
+            socket,
+            // A client's request often arrives before its connection is accepted: looking costs less than a wait.
+            may_have_bytes: true,
+            peer_done: false,
+            receive: None,
+            receive_queued: false,
+            receive_turn: 0,
+            send: None,
+            send_turn: 0,
+            send_turn_bytes: 0,
+        });
+        Ok(())
+    }
+
+    fn recv(&mut self, token: Token) {
+        let turn = self.turn;
+        let connection = self.connection(token.slot).expect("a receive on a closed slot");
+        assert!(connection.receive.is_none(), "slot {} has a receive already", token.slot);
+        connection.receive = Some(token);
+        connection.receive_queued = connection.may_have_bytes;
+        match (connection.may_have_bytes, connection.receive_turn == turn) {
+            (false, _) => {}
+            (true, false) => self.receives.push_back(token),
+            (true, true) => self.receives_later.push_back(token),
+        }
+    }
+
+    fn send(&mut self, token: Token, outgoing: Box<Outgoing>) {
+        assert!(!outgoing.is_done(), "a send of nothing");
+        let connection = self.connection(token.slot).expect("a send on a closed slot");
+        assert!(connection.send.is_none(), "slot {} has a send already", token.slot);
+        connection.send = Some((token, outgoing));
+        self.try_send(token.slot);
+    }
+
+    fn shutdown(&mut self, slot: u32) {
+        let connection = self.connection(slot).expect("a shutdown on a closed slot");
+        assert!(connection.send.is_none(), "slot {slot} still sends");
+        // It fails only on a broken connection, and then the receive says so.
+        let _ = connection.socket.shutdown_sending();
+    }
+
+    fn close(&mut self, slot: u32, ending: Ending) {
+        let entry = self.slots.get_mut(slot as usize).expect("a close on a closed slot");
+        let connection = entry.connection.take().expect("a close on a closed slot");
+        let cancelled = || io::Error::from(io::ErrorKind::ConnectionAborted);
+        if let Some(token) = connection.receive {
+            self.completions.push_back(Completion::Received { token, result: Err(cancelled()) });
+        }
+        if let Some((token, outgoing)) = connection.send {
+            self.completions.push_back(Completion::Sent { token, outgoing, result: Err(cancelled()) });
+        }
+        match ending {
+            Ending::Close => drop(connection.socket),
+            Ending::Reset => connection.socket.reset(),
+        }
+    }
+
+    fn turn(&mut self, deadline: Option<u64>) -> io::Result<()> {
+        self.turn += 1;
+        self.receives.append(&mut self.receives_later);
+        let timeout = self.timeout(deadline);
+        let count = match self.epoll.wait(&mut self.events, timeout) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+            outcome => outcome?,
+        };
+        self.now = read_clock();
+        for _ in 0..self.sends_later.len() {
+            if let Some(token) = self.sends_later.pop_front() {
+                let is_current = |send: &(Token, Box<Outgoing>)| send.0 == token;
+                if self
+                    .connection(token.slot)
+                    .is_some_and(|connection| connection.send.as_ref().is_some_and(is_current))
+                {
+                    self.try_send(token.slot);
+                }
+            }
+        }
+        for index in 0..count {
+            self.take_event(self.events[index]);
+        }
+        Ok(())
+    }
+
+    fn next(&mut self) -> Option<Completion<Socket>> {
+        loop {
+            if let Some(completion) = self.completions.pop_front() {
+                return Some(completion);
+            }
+            let token = self.receives.pop_front()?;
+            if let Some(completion) = self.try_receive(token) {
+                return Some(completion);
+            }
+        }
+    }
+
+    fn received(&self) -> &[u8] {
+        &self.buffer[..self.received]
+    }
+
+    fn now(&self) -> Now {
+        self.now
+    }
+
+    fn waker(&self) -> EpollWaker {
+        self.waker.clone()
+    }
+
+    fn name(&self) -> &'static str {
+        "epoll"
+    }
+}
+
+fn read_clock() -> Now {
+    let (nanos, unix_seconds) = sys::time::now();
+    Now { nanos, unix_seconds }
+}
+
+/// Level-triggered, because a turn may leave some behind; exclusive, so that one connection wakes one worker.
+fn watch_listener(epoll: &epoll::Epoll, listener: u32, socket: &Listener) -> io::Result<()> {
+    let data = Watched::Listener(listener).data();
+    match epoll.add(socket.as_fd(), flag::READABLE | flag::EXCLUSIVE, data) {
+        // Linux before 4.5.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => epoll.add(socket.as_fd(), flag::READABLE, data),
+        outcome => outcome,
+    }
+}
+
+/// Sends at most `share` bytes, by as many calls as there are runs of memory and files, until one comes back short.
+fn send_share(socket: &Socket, outgoing: &mut Outgoing, share: u64) -> Tried {
+    let mut sent = 0;
+    while !outgoing.is_done() {
+        if sent >= share {
+            return if sent == 0 { Tried::Later } else { Tried::Progress(sent) };
+        }
+        match send_run(socket, outgoing, share - sent) {
+            Ok(run) => {
+                outgoing.advance(run.sent);
+                sent += run.sent;
+                if run.sent < run.asked {
+                    break;
+                }
+            }
+            // What has left is told first; the next try meets the error again.
+            Err(_) if sent > 0 => break,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Tried::Full,
+            Err(error) => return Tried::Failed(error),
+        }
+    }
+    Tried::Progress(sent)
+}
+
+/// The outcome of one call.
+struct Run {
+    asked: u64,
+    /// At least 1.
+    sent: u64,
+}
+
+/// Sends the spans of memory at the front by one call, or a part of the file span that is there.
+fn send_run(socket: &Socket, outgoing: &Outgoing, most: u64) -> io::Result<Run> {
+    let mut slices = [IoSlice::new(&[]); SEND_SLICES];
+    let mut count = 0;
+    let mut asked = 0;
+    let mut more = false;
+    for span in outgoing.spans_left() {
+        match span {
+            Span::Memory(_) if count == SEND_SLICES || asked == most => {
+                more = true;
+                break;
+            }
+            Span::Memory(bytes) => {
+                let room = usize::try_from(most - asked).unwrap_or(usize::MAX);
+                let bytes = &bytes[..bytes.len().min(room)];
+                slices[count] = IoSlice::new(bytes);
+                count += 1;
+                asked += bytes.len() as u64;
+            }
+            Span::File { file, offset, len } if count == 0 => return send_file(socket, file, offset, len.min(most)),
+            Span::Short if count == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Span::File { .. } | Span::Short => {
+                more = true;
+                break;
+            }
+        }
+    }
+    let sent = match &slices[..count] {
+        [slice] => socket.send(slice, more),
+        slices => socket.send_vectored(slices, more),
+    }?;
+    Ok(Run { asked, sent: sent as u64 })
+}
+
+fn send_file(socket: &Socket, file: &sys::ContentFile, offset: u64, len: u64) -> io::Result<Run> {
+    let descriptor = file.descriptor().expect("a file span is of a file on disk");
+    // At most SEND_TURN_BYTES.
+    match sendfile(socket, descriptor, offset, len as usize) {
+        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Ok(sent) => Ok(Run { asked: len, sent: sent as u64 }),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,419 @@
+//! Files whose bytes are served: opened, measured, read without being hurt when they shrink.
+//!
+//! ```text
+//! read of a range:   in memory           -> copy
+//!                    inside the mapping  -> guarded copy (guard.rs); a missing page is Truncated
+//!                    else                -> pread
+//! send of a range:   in memory           -> send
+//!                    else                -> sendfile from the descriptor
+//! ```
+//! So the mapping is never lent out as a slice, and a file without one works the same, only slower.
+
+use super::checked;
+use super::guard::{self, Guarded};
+use crate::pack::source::{ReadError, Source};
+use std::any::Any;
+use std::borrow::Cow;
+use std::ffi::CString;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::Range;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A file as it was when it was opened.
+#[derive(Debug)]
+pub(crate) struct ContentFile {
+    store: Store,
+    len: u64,
+    modified_unix_seconds: i64,
+}
+
+#[derive(Debug)]
+enum Store {
+    Memory(Cow<'static, [u8]>),
+    Disk { file: File, mapping: Option<Mapping> },
+}
+
+impl ContentFile {
+    /// Opens a regular file for reading. It is not mapped yet.
+    ///
+    /// # Errors
+    /// What the kernel says; `InvalidInput` when it is not a regular file.
+    pub(crate) fn open(path: &Path) -> io::Result<ContentFile> {
+        // Non-blocking: opening a FIFO would wait for its writer.
+        let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+        ContentFile::from_file(OpenOptions::new().read(true).custom_flags(flags).open(path)?)
+    }
+
+    /// Takes an open regular file. Its length is what it has now.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is not a regular file.
+    pub(crate) fn from_file(file: File) -> io::Result<ContentFile> {
+        let found = file.metadata()?;
+        if !found.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+        }
+        Ok(ContentFile {
+            len: found.len(),
+            modified_unix_seconds: found.mtime(),
+            store: Store::Disk { file, mapping: None },
+        })
+    }
+
+    /// Bytes in memory that behave like a file.
+    pub(crate) fn from_memory(bytes: impl Into<Cow<'static, [u8]>>) -> ContentFile {
+        let bytes = bytes.into();
+        ContentFile { len: bytes.len() as u64, modified_unix_seconds: 0, store: Store::Memory(bytes) }
+    }
+
+    /// Maps `range`, so that reads in it need no system call. Says whether it did: not without the guard
+    /// ([`guard::install`]), in memory, of nothing, beyond the end, or where the address space is too small (a whole large
+    /// file on 32-bit). Reads give the same without.
+    pub(crate) fn map(&mut self, range: Range<u64>) -> bool {
+        let Store::Disk { file, mapping } = &mut self.store else { return false };
+        if range.is_empty() || range.end > self.len {
+            return false;
+        }
+        *mapping = Mapping::new(file, range);
+        mapping.is_some()
+    }
+
+    /// Length in bytes, as it was at opening.
+    pub(crate) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// When it was last changed, in seconds since 1970-01-01 UTC; 0 for bytes in memory.
+    pub(crate) fn modified_unix_seconds(&self) -> i64 {
+        self.modified_unix_seconds
+    }
+
+    /// All its bytes, when they are in memory.
+    pub(crate) fn memory(&self) -> Option<&[u8]> {
+        match &self.store {
+            Store::Memory(bytes) => Some(bytes),
+            Store::Disk { .. } => None,
+        }
+    }
+
+    /// The descriptor to send from, unless it is in memory.
+    pub(crate) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        match &self.store {
+            Store::Memory(_) => None,
+            Store::Disk { file, .. } => Some(file.as_fd()),
+        }
+    }
+
+    /// Fills `into` from `offset`.
+    ///
+    /// # Errors
+    /// [`ReadError::Truncated`] when the file ends, or now ends, before that.
+    pub(crate) fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
+        let end = offset.checked_add(into.len() as u64).ok_or(ReadError::Truncated)?;
+        if end > self.len {
+            return Err(ReadError::Truncated);
+        }
+        match &self.store {
+            // Both fit: `end` is at most the length of a slice.
+            Store::Memory(bytes) => into.copy_from_slice(&bytes[offset as usize..end as usize]),
+            Store::Disk { file, mapping } => {
+                if let Some(mapping) = mapping {
+                    if mapping.contains(offset..end) {
+                        return mapping.read_at(offset, into);
+                    }
+                }
+                file.read_exact_at(into, offset).map_err(|error| match error.kind() {
+                    io::ErrorKind::UnexpectedEof => ReadError::Truncated,
+                    kind => ReadError::Io(kind),
+                })?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Source for ContentFile {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
+        ContentFile::read_at(self, offset, into)
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+}
+
+/// A stretch of a file in the address space, read only through the guard.
+#[derive(Debug)]
+struct Mapping {
+    guarded: Guarded,
+    /// Where in the file it starts: a multiple of the page size.
+    offset: u64,
+    len: usize,
+    /// Invariant: the start of a mapping of `len` bytes that this value made and alone unmaps.
+    start: NonNull<libc::c_void>,
+}
+
+// SAFETY: the mapping belongs to the process and not to a thread; `start` is used only by `drop`.
+unsafe impl Send for Mapping {}
+// SAFETY: as above; shared use goes through `guarded`, which is `Sync`.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    fn new(file: &File, range: Range<u64>) -> Option<Mapping> {
+        if !guard::is_installed() {
+            return None;
+        }
+        let offset = range.start - range.start % page_bytes();
+        let len = usize::try_from(range.end - offset).ok()?;
+        // On 32-bit the C library's plain offset has 32 bits; what does not fit is read with `pread`.
+        let position = libc::off_t::try_from(offset).ok()?;
+        let (protection, kind) = (libc::PROT_READ, libc::MAP_SHARED);
+        // SAFETY: the kernel chooses an address where nothing is mapped.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), len, protection, kind, file.as_raw_fd(), position) };
+        if start == libc::MAP_FAILED {
+            return None;
+        }
+        let start = NonNull::new(start)?;
+        // SAFETY: just mapped; `Mapping` keeps it so until both are dropped, and lends no reference to it.
+        match unsafe { Guarded::new(start.cast(), len) } {
+            Some(guarded) => Some(Mapping { guarded, offset, len, start }),
+            None => {
+                unmap(start, len);
+                None
+            }
+        }
+    }
+
+    fn contains(&self, range: Range<u64>) -> bool {
+        range.start >= self.offset && range.end - self.offset <= self.len as u64
+    }
+
+    fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
+        // Fits: `contains` was asked.
+        self.guarded.read((offset - self.offset) as usize, into).map_err(|_| ReadError::Truncated)
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        unmap(self.start, self.len);
+    }
+}
+
+/// Takes a mapping out of the address space. Called once for each, by its owner.
+fn unmap(start: NonNull<libc::c_void>, len: usize) {
+    // SAFETY: the invariant of `Mapping::start`: a mapping of `len` bytes, owned by the caller, who drops all that names it.
+    let status = unsafe { libc::munmap(start.as_ptr(), len) };
+    debug_assert_eq!(status, 0);
+}
+
+fn page_bytes() -> u64 {
+    // SAFETY: takes no pointer.
+    let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    u64::try_from(bytes).expect("every system has a page size")
+}
+
+/// A directory below which files are opened.
+#[derive(Debug)]
+pub(crate) struct Directory(OwnedFd);
+
+impl Directory {
+    /// Opens the directory at `path`, following links.
+    pub(crate) fn open(path: &Path) -> io::Result<Directory> {
+        let flags = libc::O_PATH | libc::O_DIRECTORY;
+        Ok(Directory(OpenOptions::new().read(true).custom_flags(flags).open(path)?.into()))
+    }
+
+    /// Opens the regular file at `relative` (names parted by single slashes), following no link anywhere.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a path with an empty, `.` or `..` name or a NUL, and for what is not a regular file; what the kernel says
+    /// otherwise (a link is ELOOP or ENOTDIR).
+    pub(crate) fn open_beneath(&self, relative: &str) -> io::Result<ContentFile> {
+        let mut names = relative.split('/').peekable();
+        let mut parent: Option<OwnedFd> = None;
+        while let Some(name) = names.next() {
+            if matches!(name, "" | "." | "..") {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+            let within = parent.as_ref().unwrap_or(&self.0).as_fd();
+            if names.peek().is_none() {
+                // Non-blocking: opening a FIFO would wait for its writer.
+                let file = open_at(within, name, libc::O_RDONLY | libc::O_NONBLOCK | libc::O_NOCTTY)?;
+                return ContentFile::from_file(file.into());
+            }
+            parent = Some(open_at(within, name, libc::O_PATH | libc::O_DIRECTORY)?);
+        }
+        Err(io::ErrorKind::InvalidInput.into())
+    }
+}
+
+fn open_at(directory: BorrowedFd<'_>, name: &str, flags: libc::c_int) -> io::Result<OwnedFd> {
+    let name = CString::new(name).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let flags = flags | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    super::retried(|| {
+        // SAFETY: `name` is a string that ends in NUL; without O_CREAT there is no fourth argument.
+        let descriptor = checked(unsafe { libc::openat(directory.as_raw_fd(), name.as_ptr(), flags) })?;
+        // SAFETY: just made, and nobody else knows of it.
+        Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+    })
+}
+
+/// A new empty file for reading and writing that has no name (any more) and is gone when it is closed.
+///
+/// # Errors
+/// What the kernel says about `directory`.
+pub(crate) fn unlinked_temporary(directory: &Path) -> io::Result<File> {
+    let nameless = OpenOptions::new().read(true).write(true).mode(0o600).custom_flags(libc::O_TMPFILE).open(directory);
+    match nameless {
+        // Linux before 3.11, and file systems that cannot.
+        Err(error)
+            if matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EISDIR | libc::EINVAL | libc::ENOENT)) =>
+        {
+            named_and_unlinked(directory)
+        }
+        outcome => outcome,
+    }
+}
+
+fn named_and_unlinked(directory: &Path) -> io::Result<File> {
+    // Only there so that two threads do not meet; a name that somebody else uses is skipped.
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = directory.join(format!(".badger-{}-{number}.tmp", std::process::id()));
+        match OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+            Ok(file) => {
+                std::fs::remove_file(&path)?;
+                return Ok(file);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
+
+    fn directory(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("badgerserver-file-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    /// A file of `bytes`, unmapped, mapped whole, mapped in part, and in memory.
+    fn every_store(bytes: &[u8]) -> Vec<(&'static str, ContentFile)> {
+        guard::install().unwrap();
+        let directory = std::env::temp_dir();
+        let on_disk = |map: Range<u64>| {
+            let file = unlinked_temporary(&directory).unwrap();
+            file.write_all_at(bytes, 0).unwrap();
+            let mut file = ContentFile::from_file(file).unwrap();
+            assert_eq!(file.map(map.clone()), !map.is_empty());
+            file
+        };
+        let len = bytes.len() as u64;
+        vec![
+            ("pread", on_disk(0..0)),
+            ("mapped", on_disk(0..len)),
+            ("mapped in part", on_disk(5000..len - 100)),
+            ("memory", ContentFile::from_memory(bytes.to_vec())),
+        ]
+    }
+
+    #[test]
+    fn every_store_reads_the_same() {
+        let bytes: Vec<u8> = (0..20_000_u32).map(|at| (at % 251) as u8).collect();
+        for (name, file) in every_store(&bytes) {
+            assert_eq!(file.len(), 20_000, "{name}");
+            for (offset, len) in [(0, 0), (0, 1), (0, 20_000), (4095, 2), (4999, 200), (19_999, 1), (20_000, 0)] {
+                let mut into = vec![0; len];
+                file.read_at(offset as u64, &mut into).unwrap();
+                assert_eq!(into, bytes[offset..offset + len], "{name} {offset}+{len}");
+            }
+            for (offset, len) in [(0, 20_001), (20_000, 1), (20_001, 0), (u64::MAX, 1), (u64::MAX, 0)] {
+                assert_eq!(file.read_at(offset, &mut vec![0; len]), Err(ReadError::Truncated), "{name} {offset}+{len}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_cut_short_is_an_error_however_it_is_read() {
+        let bytes = vec![7; 50_000];
+        for (name, file) in every_store(&bytes) {
+            let Store::Disk { file: disk, .. } = &file.store else { continue };
+            disk.try_clone().unwrap().set_len(4096).unwrap();
+            let mut into = [0; 100];
+            file.read_at(0, &mut into).unwrap_or_else(|error| panic!("{name}: {error}"));
+            assert_eq!(file.read_at(30_000, &mut into), Err(ReadError::Truncated), "{name}");
+        }
+    }
+
+    #[test]
+    fn files_are_opened_beneath_and_nothing_else_is() {
+        let root = directory("beneath");
+        std::fs::create_dir_all(root.join("site/a/b")).unwrap();
+        std::fs::write(root.join("secret"), "secret").unwrap();
+        std::fs::write(root.join("site/top"), "top").unwrap();
+        std::fs::write(root.join("site/a/b/deep"), "deep").unwrap();
+        symlink("top", root.join("site/link")).unwrap();
+        symlink("a", root.join("site/folder")).unwrap();
+        let site = Directory::open(&root.join("site")).unwrap();
+        for (path, content) in [("top", Some(3)), ("a/b/deep", Some(4))] {
+            assert_eq!(site.open_beneath(path).ok().map(|file| file.len()), content, "{path}");
+        }
+        for path in [
+            "",
+            ".",
+            "..",
+            "/top",
+            "top/",
+            "a//b/deep",
+            "a/./b/deep",
+            "../secret",
+            "a/../../secret",
+            "a",
+            "a/b",
+            "none",
+            "link",
+        ] {
+            assert!(site.open_beneath(path).is_err(), "{path}");
+        }
+        for path in ["folder/b/deep", "top/deep", "to\0p"] {
+            assert!(site.open_beneath(path).is_err(), "{path}");
+        }
+        std::fs::remove_dir_all(root).unwrap();
+    }
+
+    #[test]
+    fn temporary_files_have_no_name() {
+        let directory = directory("temporary");
+        for file in [unlinked_temporary(&directory).unwrap(), named_and_unlinked(&directory).unwrap()] {
+            file.write_all_at(b"bytes", 0).unwrap();
+            assert_eq!(ContentFile::from_file(file).unwrap().len(), 5);
+            assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 0);
+        }
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn only_regular_files_are_content() {
+        assert_eq!(ContentFile::open(Path::new("/dev/null")).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert_eq!(ContentFile::open(Path::new("/")).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+    }
+}

@@ -1,0 +1,41 @@
+//! What the whole process is allowed.
+
+use super::checked;
+use std::io;
+
+/// Raises the number of descriptors that this process may have open from its soft to its hard limit, and gives what it is
+/// now.
+///
+/// # Errors
+/// What the kernel says. The limit is then what it was.
+pub(crate) fn raise_open_files_max() -> io::Result<u64> {
+    let mut limit = open_files_limit()?;
+    if limit.rlim_cur < limit.rlim_max {
+        limit.rlim_cur = limit.rlim_max;
+        // SAFETY: `limit` is valid for reading.
+        checked(unsafe { libc::setrlimit64(libc::RLIMIT_NOFILE, &limit) })?;
+    }
+    Ok(limit.rlim_cur)
+}
+
+/// How many descriptors this process may have open.
+pub(crate) fn open_files_max() -> io::Result<u64> {
+    Ok(open_files_limit()?.rlim_cur)
+}
+
+fn open_files_limit() -> io::Result<libc::rlimit64> {
+    let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is valid for writing.
+    checked(unsafe { libc::getrlimit64(libc::RLIMIT_NOFILE, &mut limit) })?;
+    Ok(limit)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_limit_can_be_raised_to_what_is_allowed() {
+        let before = super::open_files_max().unwrap();
+        let after = super::raise_open_files_max().unwrap();
+        assert!(after >= before && after == super::open_files_max().unwrap());
+    }
+}

@@ -1,0 +1,542 @@
+//! Stream sockets: listeners, connections, and where they come from.
+
+use super::{checked, counted, retried};
+use std::ffi::c_int;
+use std::io::{self, IoSlice};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::path::{Path, PathBuf};
+
+/// Connections that may wait to be accepted. The kernel takes the smaller of this and `net.core.somaxconn` (4096 since
+/// Linux 5.4); a burst beyond it waits for the client's next SYN, a second later.
+pub(crate) const BACKLOG_CONNECTIONS: c_int = 4096;
+
+/// One end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    Inet(SocketAddr),
+    /// A Unix socket; clients of one have no name.
+    Unix,
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Peer::Inet(address) => write!(f, "{address}"),
+            Peer::Unix => f.write_str("unix"),
+        }
+    }
+}
+
+/// Sizes of a connection's buffers in the kernel, where the kernel is not to choose.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct BufferSizes {
+    pub(crate) receive_bytes: Option<usize>,
+    pub(crate) send_bytes: Option<usize>,
+}
+
+/// A socket that accepts connections. Non-blocking.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: OwnedFd,
+    local: Peer,
+    /// The socket file that we made, with its device and inode: it is ours to unlink only while it is still that one.
+    made: Option<(PathBuf, u64, u64)>,
+}
+
+/// What [`Listener::accept`] found.
+#[derive(Debug)]
+pub(crate) enum Accepting {
+    Accepted(Socket, Peer),
+    /// Nobody waits.
+    Empty,
+    /// This one connection failed before it was accepted; the next may not.
+    Skipped,
+    /// It will fail again at once: out of descriptors or of memory, or the listener is broken.
+    Failed(io::Error),
+}
+
+impl Listener {
+    /// Listens on a TCP address; port 0 lets the kernel choose. `[::]` takes IPv4 clients too.
+    ///
+    /// # Errors
+    /// What the kernel says, with the address.
+    pub(crate) fn bind_inet(address: SocketAddr) -> io::Result<Listener> {
+        Listener::bind_inet_sized(address, BufferSizes::default())
+    }
+
+    /// As [`Listener::bind_inet`], with the buffers that accepted connections inherit.
+    pub(crate) fn bind_inet_sized(address: SocketAddr, sizes: BufferSizes) -> io::Result<Listener> {
+        try_bind_inet(address, sizes).map_err(|error| with_context(&error, &format!("cannot listen on {address}")))
+    }
+
+    /// Listens on a Unix socket. A socket file that nobody listens on is replaced. The file goes when the listener does.
+    ///
+    /// # Errors
+    /// `AddrInUse` when somebody listens there; `AlreadyExists` when the file is something else; what the kernel says
+    /// otherwise, with the path.
+    pub(crate) fn bind_unix(path: &Path) -> io::Result<Listener> {
+        try_bind_unix(path).map_err(|error| with_context(&error, &format!("cannot listen on unix:{}", path.display())))
+    }
+
+    /// Takes a listening stream socket that somebody else made. It is made non-blocking, also for whoever shares it.
+    ///
+    /// # Errors
+    /// `InvalidInput` when it is not one.
+    pub(crate) fn from_descriptor(socket: OwnedFd) -> io::Result<Listener> {
+        let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        if int_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_TYPE)? != libc::SOCK_STREAM {
+            return wrong("the listener handed over is not a stream socket");
+        }
+        if int_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_ACCEPTCONN)? == 0 {
+            return wrong("the socket handed over does not listen");
+        }
+        let local = local_address(socket.as_fd())?;
+        set_non_blocking(socket.as_fd())?;
+        if let Peer::Inet(_) = local {
+            // Not every stream socket with an Internet address is TCP (SCTP, MPTCP); the option is a help, not a need.
+            let _ = set_int_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, &[1]);
+        }
+        Ok(Listener { socket, local, made: None })
+    }
+
+    /// A listener that says it listens at `local`, and that nobody can connect to: for backends that make up their
+    /// connections.
+    pub(crate) fn nowhere(local: Peer) -> io::Result<Listener> {
+        Ok(Listener { socket: stream_socket(libc::AF_INET)?, local, made: None })
+    }
+
+    /// Where it listens, with the real port.
+    pub(crate) fn local(&self) -> Peer {
+        self.local
+    }
+
+    /// Takes one waiting connection. Several threads may do so at once.
+    pub(crate) fn accept(&self) -> Accepting {
+        let mut storage = Storage::empty();
+        match self.accept_into(&mut storage) {
+            Ok(socket) => Accepting::Accepted(Socket(socket), storage.peer()),
+            Err(error) => match error.raw_os_error() {
+                Some(libc::EAGAIN) => Accepting::Empty,
+                // accept(2): errors that waited on the new connection, and a firewall's veto.
+                Some(
+                    libc::EINTR
+                    | libc::ECONNABORTED
+                    | libc::ECONNRESET
+                    | libc::EPROTO
+                    | libc::EPERM
+                    | libc::ENETDOWN
+                    | libc::ENOPROTOOPT
+                    | libc::EHOSTDOWN
+                    | libc::ENONET
+                    | libc::EHOSTUNREACH
+                    | libc::EOPNOTSUPP
+                    | libc::ENETUNREACH
+                    | libc::ETIMEDOUT,
+                ) => Accepting::Skipped,
+                _ => Accepting::Failed(error),
+            },
+        }
+    }
+
+    fn accept_into(&self, storage: &mut Storage) -> io::Result<OwnedFd> {
+        let listener = self.socket.as_raw_fd();
+        let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+        // SAFETY: `storage` is valid for writing an address of at most `storage.len` bytes, and its length.
+        match checked(unsafe { libc::accept4(listener, storage.address(), &mut storage.len, flags) }) {
+            // SAFETY: just made, and nobody else knows of it.
+            Ok(descriptor) => return Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }),
+            Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {}
+            Err(error) => return Err(error),
+        }
+        storage.len = Storage::ROOM;
+        // SAFETY: as above.
+        let descriptor = checked(unsafe { libc::accept(listener, storage.address(), &mut storage.len) })?;
+        // SAFETY: just made, and nobody else knows of it.
+        let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
+        set_close_on_exec(socket.as_fd())?;
+        set_non_blocking(socket.as_fd())?;
+        Ok(socket)
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let Some((path, device, inode)) = &self.made else { return };
+        // Another server may have taken the path over since; its file stays.
+        if path.symlink_metadata().is_ok_and(|found| (found.dev(), found.ino()) == (*device, *inode)) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+fn try_bind_inet(address: SocketAddr, sizes: BufferSizes) -> io::Result<Listener> {
+    let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    let socket = stream_socket(family)?;
+    set_int_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEADDR, &[1])?;
+    if address.is_ipv6() {
+        set_int_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, &[0])?;
+    }
+    // Connections inherit these. Nagle's algorithm would hold the last packet of an answer back for the peer's delayed
+    // acknowledgement; the buffers must be known before the handshake, which tells the peer the scale of the window.
+    set_int_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, &[1])?;
+    for (size, option) in [(sizes.receive_bytes, libc::SO_RCVBUF), (sizes.send_bytes, libc::SO_SNDBUF)] {
+        if let Some(bytes) = size {
+            let bytes = c_int::try_from(bytes).unwrap_or(c_int::MAX);
+            set_int_option(socket.as_fd(), libc::SOL_SOCKET, option, &[bytes])?;
+        }
+    }
+    let storage = Storage::of(address);
+    // SAFETY: `storage` holds an initialised address of `storage.len` bytes.
+    checked(unsafe { libc::bind(socket.as_raw_fd(), storage.address_ref(), storage.len) })?;
+    listen(socket.as_fd())?;
+    let local = local_address(socket.as_fd())?;
+    Ok(Listener { socket, local, made: None })
+}
+
+fn try_bind_unix(path: &Path) -> io::Result<Listener> {
+    if let Ok(found) = path.symlink_metadata() {
+        if !found.file_type().is_socket() {
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file exists and is not a socket"));
+        }
+        // A datagram socket cannot connect to a stream listener, but the kernel looks for a living owner first: it never
+        // waits for room in the backlog, and the other server is not bothered with a connection.
+        match UnixDatagram::unbound()?.connect(path) {
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+            Err(error) if error.raw_os_error() != Some(libc::EPROTOTYPE) => return Err(error),
+            Ok(()) | Err(_) => {
+                return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens there"));
+            }
+        }
+    }
+    let socket = OwnedFd::from(UnixListener::bind(path)?);
+    let made = path.symlink_metadata()?;
+    set_non_blocking(socket.as_fd())?;
+    // Again, for the longer backlog.
+    listen(socket.as_fd())?;
+    Ok(Listener { socket, local: Peer::Unix, made: Some((path.to_owned(), made.dev(), made.ino())) })
+}
+
+/// A connection. Non-blocking; dropping it closes it.
+#[derive(Debug)]
+pub(crate) struct Socket(OwnedFd);
+
+impl Socket {
+    /// A connected socket that a test made.
+    #[cfg(test)]
+    pub(crate) fn from_descriptor(socket: OwnedFd) -> Socket {
+        set_non_blocking(socket.as_fd()).unwrap();
+        Socket(socket)
+    }
+
+    /// Takes bytes that have arrived; 0 means that the peer has closed its sending side.
+    ///
+    /// # Errors
+    /// `WouldBlock` when none have.
+    pub(crate) fn recv(&self, into: &mut [u8]) -> io::Result<usize> {
+        let socket = self.0.as_raw_fd();
+        retried(|| {
+            // SAFETY: `into` is valid for writing its length.
+            counted(unsafe { libc::recv(socket, into.as_mut_ptr().cast(), into.len(), 0) })
+        })
+    }
+
+    /// Sends from the front of `bytes` what there is room for; `more` says that something follows at once, so that the last
+    /// packet is not sent half empty.
+    ///
+    /// # Errors
+    /// `WouldBlock` when there is no room.
+    pub(crate) fn send(&self, bytes: &[u8], more: bool) -> io::Result<usize> {
+        let socket = self.0.as_raw_fd();
+        let flags = send_flags(more);
+        retried(|| {
+            // SAFETY: `bytes` is valid for reading its length.
+            counted(unsafe { libc::send(socket, bytes.as_ptr().cast(), bytes.len(), flags) })
+        })
+    }
+
+    /// As [`Socket::send`], of several slices one after the other (at most 1024).
+    pub(crate) fn send_vectored(&self, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
+        let socket = self.0.as_raw_fd();
+        let flags = send_flags(more);
+        // SAFETY: a C struct of pointers and integers, for which zero is valid: no address, no control data.
+        let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+        // An `IoSlice` is an `iovec`, says its documentation. The kernel only reads through it.
+        message.msg_iov = slices.as_ptr().cast_mut().cast();
+        message.msg_iovlen = slices.len() as _;
+        retried(|| {
+            // SAFETY: `message` names `slices.len()` iovecs, each valid for reading its length; the rest of it is empty.
+            counted(unsafe { libc::sendmsg(socket, &message, flags) })
+        })
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn shutdown_sending(&self) -> io::Result<()> {
+        // SAFETY: takes no pointer.
+        checked(unsafe { libc::shutdown(self.0.as_raw_fd(), libc::SHUT_WR) })?;
+        Ok(())
+    }
+
+    /// Closes with a reset: what has not left is thrown away, and a TCP peer sees ECONNRESET. (A Unix socket has no such
+    /// thing: its peer sees an end.)
+    pub(crate) fn reset(self) {
+        // struct linger: on, for zero seconds. If it fails the connection is gone anyway.
+        let _ = set_int_option(self.0.as_fd(), libc::SOL_SOCKET, libc::SO_LINGER, &[1, 0]);
+    }
+}
+
+const _: () = assert!(size_of::<libc::linger>() == size_of::<[c_int; 2]>());
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+fn send_flags(more: bool) -> c_int {
+    libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 }
+}
+
+/// Room for any socket address.
+struct Storage {
+    storage: libc::sockaddr_storage,
+    /// Bytes of `storage` that mean something, or its room before a call that fills it.
+    len: libc::socklen_t,
+}
+
+impl Storage {
+    const ROOM: libc::socklen_t = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
+
+    fn empty() -> Storage {
+        // SAFETY: a C struct of integers, for which zero is valid.
+        Storage { storage: unsafe { std::mem::zeroed() }, len: Storage::ROOM }
+    }
+
+    fn of(address: SocketAddr) -> Storage {
+        let mut storage = Storage::empty();
+        match address {
+            SocketAddr::V4(address) => storage.set(libc::sockaddr_in {
+                sin_family: libc::AF_INET as libc::sa_family_t,
+                sin_port: address.port().to_be(),
+                sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(address.ip().octets()) },
+                sin_zero: [0; 8],
+            }),
+            SocketAddr::V6(address) => storage.set(libc::sockaddr_in6 {
+                sin6_family: libc::AF_INET6 as libc::sa_family_t,
+                sin6_port: address.port().to_be(),
+                sin6_flowinfo: address.flowinfo(),
+                sin6_addr: libc::in6_addr { s6_addr: address.ip().octets() },
+                sin6_scope_id: address.scope_id(),
+            }),
+        }
+        storage
+    }
+
+    fn set<T: Copy>(&mut self, address: T) {
+        assert!(size_of::<T>() <= size_of::<libc::sockaddr_storage>());
+        // SAFETY: there is room for a T (asserted), and sockaddr_storage is aligned for every socket address.
+        unsafe { (&raw mut self.storage).cast::<T>().write(address) };
+        self.len = size_of::<T>() as libc::socklen_t;
+    }
+
+    fn address(&mut self) -> *mut libc::sockaddr {
+        (&raw mut self.storage).cast()
+    }
+
+    fn address_ref(&self) -> *const libc::sockaddr {
+        (&raw const self.storage).cast()
+    }
+
+    fn peer(&self) -> Peer {
+        let (family, len) = (c_int::from(self.storage.ss_family), self.len as usize);
+        if family == libc::AF_INET && len >= size_of::<libc::sockaddr_in>() {
+            // SAFETY: the storage is larger than a sockaddr_in and aligned for it; any bytes are a valid one.
+            let address = unsafe { (&raw const self.storage).cast::<libc::sockaddr_in>().read() };
+            let host = Ipv4Addr::from(address.sin_addr.s_addr.to_ne_bytes());
+            return Peer::Inet(SocketAddrV4::new(host, u16::from_be(address.sin_port)).into());
+        }
+        if family == libc::AF_INET6 && len >= size_of::<libc::sockaddr_in6>() {
+            // SAFETY: the storage is larger than a sockaddr_in6 and aligned for it; any bytes are a valid one.
+            let address = unsafe { (&raw const self.storage).cast::<libc::sockaddr_in6>().read() };
+            let host = Ipv6Addr::from(address.sin6_addr.s6_addr);
+            let port = u16::from_be(address.sin6_port);
+            return Peer::Inet(SocketAddrV6::new(host, port, address.sin6_flowinfo, address.sin6_scope_id).into());
+        }
+        Peer::Unix
+    }
+}
+
+fn stream_socket(family: c_int) -> io::Result<OwnedFd> {
+    // SAFETY: takes no pointer.
+    let descriptor =
+        checked(unsafe { libc::socket(family, libc::SOCK_STREAM | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK, 0) })?;
+    // SAFETY: just made, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+fn listen(socket: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: takes no pointer.
+    checked(unsafe { libc::listen(socket.as_raw_fd(), BACKLOG_CONNECTIONS) })?;
+    Ok(())
+}
+
+fn local_address(socket: BorrowedFd<'_>) -> io::Result<Peer> {
+    let mut storage = Storage::empty();
+    // SAFETY: `storage` is valid for writing an address of at most `storage.len` bytes, and its length.
+    checked(unsafe { libc::getsockname(socket.as_raw_fd(), storage.address(), &mut storage.len) })?;
+    Ok(storage.peer())
+}
+
+/// Sets an option whose value is one or more C integers.
+fn set_int_option(socket: BorrowedFd<'_>, level: c_int, option: c_int, value: &[c_int]) -> io::Result<()> {
+    let len = size_of_val(value) as libc::socklen_t;
+    // SAFETY: `value` is valid for reading `len` bytes.
+    checked(unsafe { libc::setsockopt(socket.as_raw_fd(), level, option, value.as_ptr().cast(), len) })?;
+    Ok(())
+}
+
+fn int_option(socket: BorrowedFd<'_>, level: c_int, option: c_int) -> io::Result<c_int> {
+    let mut value: c_int = 0;
+    let mut len = size_of::<c_int>() as libc::socklen_t;
+    // SAFETY: `value` is valid for writing `len` bytes, and `len` for reading and writing.
+    checked(unsafe { libc::getsockopt(socket.as_raw_fd(), level, option, (&raw mut value).cast(), &mut len) })?;
+    Ok(value)
+}
+
+fn set_non_blocking(socket: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: F_GETFL takes no pointer.
+    let flags = checked(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_GETFL) })?;
+    // SAFETY: F_SETFL takes an integer.
+    checked(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETFL, flags | libc::O_NONBLOCK) })?;
+    Ok(())
+}
+
+fn set_close_on_exec(socket: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: F_SETFD takes an integer; FD_CLOEXEC is the only flag there is.
+    checked(unsafe { libc::fcntl(socket.as_raw_fd(), libc::F_SETFD, libc::FD_CLOEXEC) })?;
+    Ok(())
+}
+
+fn with_context(error: &io::Error, context: &str) -> io::Error {
+    io::Error::new(error.kind(), format!("{context}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::os::unix::net::UnixStream;
+
+    fn directory(name: &str) -> PathBuf {
+        let path = std::env::temp_dir().join(format!("badgerserver-{name}-{}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    fn accepted(listener: &Listener) -> (Socket, Peer) {
+        let (deadline, _) = crate::sys::time::now();
+        loop {
+            match listener.accept() {
+                Accepting::Accepted(socket, peer) => return (socket, peer),
+                Accepting::Failed(error) => panic!("{error}"),
+                Accepting::Empty | Accepting::Skipped => std::thread::yield_now(),
+            }
+            assert!(crate::sys::time::now().0 - deadline < 5_000_000_000);
+        }
+    }
+
+    #[test]
+    fn both_families_listen_and_tell_the_peer() {
+        for (host, client_host) in [("127.0.0.1:0", "127.0.0.1"), ("[::1]:0", "[::1]"), ("[::]:0", "127.0.0.1")] {
+            let listener = match Listener::bind_inet(host.parse().unwrap()) {
+                Err(_) if host.starts_with('[') => continue, // a machine without IPv6
+                bound => bound.unwrap(),
+            };
+            let Peer::Inet(local) = listener.local() else { panic!() };
+            assert_ne!(local.port(), 0);
+            assert!(matches!(listener.accept(), Accepting::Empty));
+            let client = TcpStream::connect(format!("{client_host}:{}", local.port())).unwrap();
+            let (socket, Peer::Inet(peer)) = accepted(&listener) else { panic!() };
+            assert_eq!(peer.port(), client.local_addr().unwrap().port());
+            let nodelay = int_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY).unwrap();
+            assert_eq!(nodelay, 1, "inherited from the listener");
+            // SAFETY: F_GETFL takes no pointer.
+            let flags = unsafe { libc::fcntl(socket.as_fd().as_raw_fd(), libc::F_GETFL) };
+            assert_ne!(flags & libc::O_NONBLOCK, 0);
+        }
+    }
+
+    #[test]
+    fn a_taken_address_is_named_in_the_error() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = taken.local_addr().unwrap();
+        let error = Listener::bind_inet(address).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert!(error.to_string().contains(&address.to_string()), "{error}");
+    }
+
+    #[test]
+    fn a_unix_path_is_taken_over_only_when_nobody_listens() {
+        let directory = directory("unix");
+        let path = directory.join("socket");
+        let listener = Listener::bind_unix(&path).unwrap();
+        assert_eq!(listener.local(), Peer::Unix);
+        let _client = UnixStream::connect(&path).unwrap();
+        assert_eq!(accepted(&listener).1, Peer::Unix);
+
+        let error = Listener::bind_unix(&path).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+        drop(listener);
+        assert!(!path.exists(), "unlinked by the one that made it");
+
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(path.exists(), "a stale file");
+        let listener = Listener::bind_unix(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let _successor = UnixListener::bind(&path).unwrap();
+        drop(listener);
+        assert!(path.exists(), "another server's file stays");
+
+        let file = directory.join("file");
+        std::fs::write(&file, "precious").unwrap();
+        assert_eq!(Listener::bind_unix(&file).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&file).unwrap(), b"precious");
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_descriptor_must_be_a_listening_stream_socket() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let ours = Listener::from_descriptor(listener.into()).unwrap();
+        assert_eq!(ours.local(), Peer::Inet(address));
+        assert!(matches!(ours.accept(), Accepting::Empty), "made non-blocking");
+        let client = TcpStream::connect(address).unwrap();
+        let refused = Listener::from_descriptor(client.into()).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::InvalidInput);
+        let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
+        assert_eq!(Listener::from_descriptor(datagrams.into()).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        let file = std::fs::File::open("/dev/null").unwrap();
+        assert!(Listener::from_descriptor(file.into()).is_err());
+    }
+
+    #[test]
+    fn a_reset_is_seen_as_one() {
+        let listener = Listener::bind_inet("127.0.0.1:0".parse().unwrap()).unwrap();
+        let Peer::Inet(local) = listener.local() else { panic!() };
+        let mut client = TcpStream::connect(local).unwrap();
+        accepted(&listener).0.reset();
+        let error = io::Read::read(&mut client, &mut [0]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+}
