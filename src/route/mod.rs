@@ -7,7 +7,7 @@
 //!
 //! **Invariant**: a router never changes once it serves. Whatever a request leaves behind is in [`Local`], so workers share
 //! nothing but reads, and a warm worker finds stored content without allocating.
-
+#![forbid(unsafe_code)]
 
 mod error;
 mod files;

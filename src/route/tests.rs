@@ -1,5 +1,5 @@
 //! Requests as they come off the wire, and what the router finds for them.
-#![allow(unsafe_code)]
+#![forbid(unsafe_code)]
 
 use super::{FileState, FileTable, Files, Local, Mount, PatternError, ROUTES_MAX, RouteError, Router};
 use crate::http::date;
@@ -565,95 +565,4 @@ fn routers_are_shared_between_threads() {
     shared::<Router>();
     fn sent<T: Send>() {}
     sent::<Local>();
-}
-
-mod measure {
-use super::*;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
-use std::hint::black_box;
-#[test]
-#[ignore]
-fn measure() {
-    let keys: Vec<String> = (0..100_000).map(|n| format!("/title/{n:06}.json")).collect();
-    let keyrefs: Vec<&str> = keys.iter().map(|k| &k[..]).collect();
-    let big = pack("big", &keyrefs);
-    let four: &[(Encoding, &[u8])] = &[
-        (Encoding::Identity, b"identity"),
-        (Encoding::Gzip, b"gzip..."),
-        (Encoding::Br, b"brotli"),
-        (Encoding::Zstd, b"zstd."),
-    ];
-    let f = pack_of(&[Entry { key: "/four", bodies: four, content_type: "text/html", ..Entry::default() }]);
-    let mut small = Client::new(Router::new().get("/health", |_| Response::new(204)).get("/hello/{name}", |_| Response::new(204)).pack("/gallery", big.clone()).pack("/four", f.clone()));
-    let only = Client::new(Router::new().pack("/gallery", big.clone()));
-    let mut r = Router::new();
-    for n in 0..200 { r = r.get(&format!("/api/v1/item-{n}/{{id}}"), |_| Response::new(204)).route(Method::Post, &format!("/lit{n}"), |_| Response::new(204)); if n == 120 {break} }
-    let mut big200 = Client::new(r.get("/health", |_| Response::new(204)).pack("/", f.clone()).pack("/gallery", big));
-    let mut only = only;
-    let br = "|Accept-Encoding: gzip, deflate, br, zstd";
-    for (name, client, heads) in [
-        ("few routes", &mut small, &["GET /health", "GET /hello/bob", "GET /gallery/title/004711.json", "GET /gallery/title/004711.json|Accept-Encoding: gzip, deflate, br, zstd", "GET /gallery/title/nope.json", "GET /four/four|Accept-Encoding: gzip, deflate, br, zstd", "GET /four/four", "GET /nothing"][..]),
-        ("mount only", &mut only, &["GET /gallery/title/004711.json"][..]),
-        ("242 routes", &mut big200, &["GET /health", "GET /api/v1/item-77/5", "GET /lit77", "GET /gallery/title/004711.json", "GET /four|Accept-Encoding: gzip, deflate, br, zstd", "GET /nothing"][..]),
-    ] {
-        for head in heads {
-            let Client { router, local, files, stored } = client;
-            let (ns, ok) = with_request(head, |request| {
-                let mut best = f64::MAX;
-                let mut ok = String::new();
-                for _ in 0..30 {
-                    let start = Instant::now();
-                    for _ in 0..20_000 {
-                        stored.clear();
-                        let found = router.find(local, files, black_box(request), stored);
-                        black_box(&found);
-                    }
-                    best = best.min(start.elapsed().as_nanos() as f64 / 20_000.0);
-                }
-                stored.clear();
-                ok.push_str(&format!("{:?}", router.find(local, files, request, stored)));
-                ok.truncate(24);
-                (best, ok)
-            });
-            println!("{name:12} {head:90} {ns:7.1} ns {ok}");
-        }
-    }
-    let _ = br;
-    // random keys
-    let mut state = 1u64; let Client { router, local, files, stored } = &mut only;
-    let heads: Vec<String> = (0..1000).map(|_| { state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407); format!("/gallery/title/{:06}.json", (state >> 33) % 100_000) }).collect();
-    with_request("GET /x", |request| {
-        let mut best = f64::MAX;
-        for _ in 0..50 { let start = Instant::now();
-            for path in &heads { stored.clear(); let request = Request { path, ..*request }; black_box(router.find(local, files, &request, stored)); }
-            best = best.min(start.elapsed().as_nanos() as f64 / 1000.0); }
-        println!("1000 random keys of 100k: {best:.1} ns");
-        let (pack, checked) = (&router.sources()[0], &mut local.checked[0]);
-        let mut best = f64::MAX;
-        for _ in 0..50 { let start = Instant::now();
-            for path in &heads { black_box(pack.lookup(path[8..].as_bytes(), checked, &mut local.record)).unwrap(); }
-            best = best.min(start.elapsed().as_nanos() as f64 / 1000.0); }
-        println!("  of it pack.lookup: {best:.1} ns");
-    });
-    // allocations
-    for head in ["GET /gallery/title/004711.json", "GET /four/four|Accept-Encoding: gzip, deflate, br, zstd", "GET /hello/bob", "GET /gallery/none", "OPTIONS /four/four", "GET /four/four|Accept-Encoding: identity;q=0, *;q=0", "HEAD /hello/x"] {
-        let Client { router, local, files, stored } = &mut small;
-        with_request(head, |request| {
-            for _ in 0..3 { stored.clear(); drop(router.find(local, files, request, stored)); }
-            let before = COUNT.load(Ordering::Relaxed);
-            for _ in 0..100 { stored.clear(); drop(router.find(local, files, request, stored)); }
-            println!("{head}: {} allocations in 100", COUNT.load(Ordering::Relaxed) - before);
-        });
-    }
-}
-static COUNT: AtomicU64 = AtomicU64::new(0);
-struct A;
-#[global_allocator]
-static A_: A = A;
-unsafe impl GlobalAlloc for A {
-    unsafe fn alloc(&self, l: Layout) -> *mut u8 { COUNT.fetch_add(1, Ordering::Relaxed); unsafe { System.alloc(l) } }
-    unsafe fn dealloc(&self, p: *mut u8, l: Layout) { unsafe { System.dealloc(p, l) } }
-}
 }

@@ -103,14 +103,19 @@ impl Tree {
                 },
             };
             if next == fresh {
-                self.nodes.push(Node::default());
+                self.nodes.push(Node { outer: self.nearest_mounts(node), ..Node::default() });
             }
             node = next;
         }
         node
     }
 
-    /// Writes the `outer` of every node anew.
+    /// The node itself if it has mounts, else the nearest above it that has.
+    fn nearest_mounts(&self, id: NodeId) -> Option<NodeId> {
+        if self.node(id).mounts.is_empty() { self.node(id).outer } else { Some(id) }
+    }
+
+    /// Writes the `outer` of every node anew that a prefix can lead to.
     fn link(&mut self) {
         let mut below = vec![(ROOT, None)];
         while let Some((id, outer)) = below.pop() {
@@ -170,7 +175,7 @@ impl Tree {
             id = child;
             left = behind;
         }
-        if self.node(id).mounts.is_empty() { self.node(id).outer } else { Some(id) }
+        self.nearest_mounts(id)
     }
 
     /// The mounts of a node, in the order in which they are asked.
@@ -206,5 +211,126 @@ fn split(left: &str) -> (&str, Option<&str>) {
     match memchr::memchr(b'/', left.as_bytes()) {
         Some(slash) => (&left[..slash], Some(&left[slash + 1..])),
         None => (left, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::list::random::Random;
+    use crate::route::pattern::{parse, parse_prefix};
+
+    /// What a pattern takes of a path, by the definition; `None`: it does not match.
+    fn matches<'p>(pattern: &str, path: &'p str) -> Option<Vec<&'p str>> {
+        let mut left = path.strip_prefix('/');
+        let mut taken = Vec::new();
+        for segment in parse(pattern).unwrap() {
+            let (piece, behind) = split(left?);
+            match segment {
+                Segment::Literal(text) if text == piece => {}
+                Segment::Name(_) if !piece.is_empty() => taken.push(piece),
+                Segment::Rest(_) if left != Some("") => {
+                    taken.extend(left);
+                    return Some(taken);
+                }
+                Segment::Literal(_) | Segment::Name(_) | Segment::Rest(_) => return None,
+            }
+            left = behind;
+        }
+        left.is_none().then_some(taken)
+    }
+
+    /// Patterns compare as they precede each other.
+    fn rank(pattern: &str) -> Vec<u8> {
+        let rank = |segment: &Segment<'_>| match segment {
+            Segment::Literal(_) => 0,
+            Segment::Name(_) => 1,
+            Segment::Rest(_) => 2,
+        };
+        parse(pattern).unwrap().iter().map(rank).collect()
+    }
+
+    /// A path or pattern: up to four of these pieces.
+    fn text(random: &mut Random, pieces: &[&str], last: &[&str]) -> String {
+        let count = random.below(4);
+        let middle: String = (0..count).map(|_| format!("/{}", pieces[random.below(pieces.len())])).collect();
+        format!("{middle}/{}", last[random.below(last.len())])
+    }
+
+    #[test]
+    fn walks_agree_with_the_definition() {
+        let mut random = Random::new(1);
+        for _ in 0..3_000 {
+            let mut tree = Tree::new();
+            let mut patterns: Vec<String> = Vec::new();
+            for _ in 0..random.below(12) {
+                let pattern = text(&mut random, &["a", "bb", "{}"], &["a", "bb", "", "{}", "{*r}"]);
+                let pieces = pattern.split("{}").enumerate();
+                let pattern: String = pieces
+                    .map(|(at, piece)| if at == 0 { piece.to_owned() } else { format!("{{n{at}}}{piece}") })
+                    .collect();
+                if !patterns.contains(&pattern) {
+                    tree.routes_mut(&parse(&pattern).unwrap()).push(patterns.len() as u16);
+                    patterns.push(pattern);
+                }
+            }
+            for _ in 0..20 {
+                let path = text(&mut random, &["a", "bb", "c", ""], &["a", "bb", "c", ""]);
+                let mut expected: Vec<_> =
+                    patterns.iter().filter(|pattern| matches(pattern, &path).is_some()).collect();
+                expected.sort_by_key(|pattern| rank(pattern));
+                let mut visited = Vec::new();
+                let all = tree.walk(&path, &mut Params::new(), &mut |routes| {
+                    visited.extend(routes.iter().map(|&route| &patterns[usize::from(route)]));
+                    ControlFlow::Continue(())
+                });
+                assert_eq!(visited, expected, "{path} in {patterns:?}");
+                assert_eq!(all, ControlFlow::Continue(()));
+                // Breaking at each of them leaves what its names took.
+                for stop in 0..expected.len() {
+                    let (mut params, mut seen) = (Params::new(), 0);
+                    let _ = tree.walk(&path, &mut params, &mut |_| {
+                        seen += 1;
+                        if seen > stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                    });
+                    assert_eq!(
+                        Some(params.as_slice().to_vec()),
+                        matches(expected[stop], &path),
+                        "{path}: {expected:?}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn prefixes_agree_with_the_definition() {
+        let mut random = Random::new(2);
+        for _ in 0..3_000 {
+            let mut tree = Tree::new();
+            let mut prefixes: Vec<String> = Vec::new();
+            for number in 0..random.below(8) {
+                let prefix = text(&mut random, &["a", "bb"], &["a", "bb", ""]);
+                let prefix = parse_prefix(&prefix).unwrap().to_owned();
+                tree.add_mount(&prefix, number as u16);
+                prefixes.push(prefix);
+                if random.below(2) == 0 {
+                    tree.routes_mut(&parse(&text(&mut random, &["a", "bb"], &["a", "{x}", "{*r}"])).unwrap()).push(0);
+                }
+            }
+            let path = text(&mut random, &["a", "bb", "c", ""], &["a", "bb", "c", "aa", ""]);
+            let is_below =
+                |prefix: &str| path.strip_prefix(prefix).is_some_and(|key| key.is_empty() || key.starts_with('/'));
+            let mut expected: Vec<u16> = (0..prefixes.len() as u16).collect();
+            expected.retain(|&number| is_below(&prefixes[usize::from(number)]));
+            expected.sort_by_key(|&number| std::cmp::Reverse(prefixes[usize::from(number)].len()));
+            let mut asked = Vec::new();
+            let mut node = tree.longest_prefix(&path);
+            while let Some(id) = node {
+                asked.extend_from_slice(tree.mounts(id));
+                node = tree.outer(id);
+            }
+            assert_eq!(asked, expected, "{path} in {prefixes:?}");
+        }
     }
 }
