@@ -666,9 +666,9 @@ impl One<'_> {
                     .allow(methods)
                     .end();
             }
-            Found::Methods(methods) => self.refusal_with(405, "", |drawing| drawing.allow(methods)),
+            Found::Methods(methods) => self.refusal_of_mount(405, "", |drawing| drawing.allow(methods)),
             Found::NotAcceptable => {
-                self.refusal_with(406, "every encoding at hand is refused by Accept-Encoding", |drawing| {
+                self.refusal_of_mount(406, "every encoding at hand is refused by Accept-Encoding", |drawing| {
                     drawing.lines(b"Vary: Accept-Encoding\r\n")
                 });
             }
@@ -784,9 +784,16 @@ impl One<'_> {
         self.refusal_with(status, why, |drawing| drawing);
     }
 
+    /// A refusal with the lines of the mount that has the path, so that scripts of other origins may read it.
+    fn refusal_of_mount(&mut self, status: u16, why: &str, lines: impl FnOnce(Drawing<'_>) -> Drawing<'_>) {
+        let Scratch { batch, stored, .. } = &mut *self.scratch;
+        let mount = stored.slice(&stored.always);
+        head::refusal(batch, status, why, mount, lines, self.moment, self.persistence, self.with_body);
+    }
+
     fn refusal_with(&mut self, status: u16, why: &str, lines: impl FnOnce(Drawing<'_>) -> Drawing<'_>) {
         let batch = &mut self.scratch.batch;
-        head::refusal(batch, status, why, lines, self.moment, self.persistence, self.with_body);
+        head::refusal(batch, status, why, b"", lines, self.moment, self.persistence, self.with_body);
     }
 }
 

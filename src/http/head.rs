@@ -155,11 +155,14 @@ pub fn stored(
     if with_body { drawing.end_with_part(Part::Span(span), span.len) } else { drawing.end() }
 }
 
-/// An answer that the protocol itself gives: a status, and a line of text for the person who reads it.
+/// An answer that the protocol itself gives: a status, the lines of a mount, lines of its own, and a line of text for the
+/// person who reads it.
+#[allow(clippy::too_many_arguments)] // each is one fact about the answer, and only this file's neighbours call it
 pub fn refusal(
     batch: &mut Batch,
     status: u16,
     why: &str,
+    mount: &[u8],
     lines: impl FnOnce(Drawing<'_>) -> Drawing<'_>,
     moment: &Moment,
     persistence: Persistence,
@@ -170,7 +173,7 @@ pub fn refusal(
     let colon: &[u8] = if why.is_empty() { b"" } else { b": " };
     let body: [&[u8]; 6] = [&digits, b" ", reason.as_bytes(), colon, why.as_bytes(), b"\n"];
     let bytes = body.iter().map(|piece| piece.len() as u64).sum();
-    let drawing = Drawing::start(batch, status, moment, persistence);
+    let drawing = Drawing::start(batch, status, moment, persistence).lines(mount);
     let drawing =
         lines(drawing).lines(b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n");
     let drawing = drawing.content_length(bytes);

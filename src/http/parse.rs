@@ -138,7 +138,7 @@ fn version<'h, 'b>(view: &'b [u8]) -> Parsed<'h, 'b> {
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor] if minor.is_ascii_digit() && *minor > b'1' => {
             Parsed::NewerMinor(space + 8)
         }
-        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit() => {
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && *major != b'1' && minor.is_ascii_digit() => {
             Parsed::Refused(refuse(505, "this server speaks HTTP/1.1 and HTTP/1.0"))
         }
         _ => malformed,

@@ -292,7 +292,7 @@ mod tests {
             ("GET", b"/a b", Byte),
             ("GET", b"/a#b", Byte),
             ("GET", b"/a\\b", Byte),
-            ("GET", b"/a?b\\c", Byte),
+            ("GET", b"/a\\b?c", Byte),
             ("GET", b"/a?b#c", Byte),
             ("GET", b"/\0", Byte),
             ("GET", b"/\t", Byte),
