@@ -1,8 +1,30 @@
-//! badgerserver.
-pub mod limits;
-#[allow(missing_docs)]
+//! Serves precomputed payloads over HTTP/1.1: mapped packs and directories, an event loop per core, no async runtime.
+//!
+//! ```no_run
+//! use badgerserver::{Pack, Response, Router, Server};
+//!
+//! let router = Router::new()
+//!     .pack("/gallery", Pack::open("gallery.badger")?)
+//!     .get("/hello/{name}", |req| Response::text(format!("hi {}\n", req.param("name"))));
+//! Server::builder().listen("[::]:8080").run(router)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![deny(missing_docs)]
+
 pub mod http;
-#[allow(missing_docs)]
+pub mod limits;
 pub mod pack;
 mod ring;
+pub mod route;
+mod server;
 mod sys;
+
+pub use http::{Method, Request, Response};
+pub use limits::Limits;
+pub use pack::Pack;
+pub use ring::choose::Backend;
+pub use route::{Mount, Router};
+pub use server::{
+    Address, Builder, Drained, Error, Event, Handle, OpenError, Server, Stats, TestClient, TestResponse,
+    guard_mapped_files,
+};

@@ -116,6 +116,8 @@ pub enum Input<'b> {
     },
     /// What [`Step::Wait`] waited for has come, or has failed: the request is asked again.
     Ready,
+    /// The batch of the last [`Step::Send`] cannot be sent, and none of it was: what it names is gone.
+    Failed,
     /// Time has passed [`Conn::deadline`].
     Tick,
 }
@@ -276,6 +278,7 @@ impl Conn {
                 if is_all { self.sent_all(env) } else { Step::Stay }
             }
             (Phase::Sending, Input::Tick) => self.sending_tick(env),
+            (Phase::Sending, Input::Failed) => self.answer_last(500, "the content is gone", env),
             (Phase::Preparing, Input::Ready) => {
                 self.phase = Phase::Receiving;
                 self.read(&[], env)
@@ -293,10 +296,10 @@ impl Conn {
             // after it counts for nothing, and an Eof comes again to the next receive.
             (Phase::Sending | Phase::Preparing, Input::Bytes(_) | Input::Eof) => Step::Stay,
             // Nobody waits for these any more.
-            (Phase::Lingering { .. }, Input::Tick | Input::Ready | Input::Sent { .. })
-            | (Phase::Receiving, Input::Ready | Input::Sent { .. })
+            (Phase::Lingering { .. }, Input::Tick | Input::Ready | Input::Sent { .. } | Input::Failed)
+            | (Phase::Receiving, Input::Ready | Input::Sent { .. } | Input::Failed)
             | (Phase::Sending, Input::Ready)
-            | (Phase::Preparing, Input::Sent { .. }) => Step::Stay,
+            | (Phase::Preparing, Input::Sent { .. } | Input::Failed) => Step::Stay,
         }
     }
 
@@ -549,17 +552,18 @@ impl Conn {
         if self.is_idle() {
             return Step::Close(if self.has_answered { Closed::IdleTime } else { Closed::HeadTime });
         }
-        self.time_out(408, "the request did not come in time", env)
+        self.answer_last(408, "the request did not come in time", env)
     }
 
     fn preparing_tick<S: Service>(&mut self, env: &mut Env<'_, S>) -> Step {
         if env.moment.nanos < self.deadline {
             return Step::Stay;
         }
-        self.time_out(503, "the content was not ready in time", env)
+        self.answer_last(503, "the content was not ready in time", env)
     }
 
-    fn time_out<S: Service>(&mut self, status: u16, why: &'static str, env: &mut Env<'_, S>) -> Step {
+    /// Gives up what is under way: one last answer instead of it.
+    fn answer_last<S: Service>(&mut self, status: u16, why: &'static str, env: &mut Env<'_, S>) -> Step {
         env.scratch.batch.clear();
         self.refuse(Refusal { status, why }, env);
         self.pending = Vec::new();
@@ -662,9 +666,9 @@ impl One<'_> {
                     .allow(methods)
                     .end();
             }
-            Found::Methods(methods) => self.refusal_with(405, "", |drawing| drawing.allow(methods)),
+            Found::Methods(methods) => self.refusal_of_mount(405, "", |drawing| drawing.allow(methods)),
             Found::NotAcceptable => {
-                self.refusal_with(406, "every encoding at hand is refused by Accept-Encoding", |drawing| {
+                self.refusal_of_mount(406, "every encoding at hand is refused by Accept-Encoding", |drawing| {
                     drawing.lines(b"Vary: Accept-Encoding\r\n")
                 });
             }
@@ -780,9 +784,16 @@ impl One<'_> {
         self.refusal_with(status, why, |drawing| drawing);
     }
 
+    /// A refusal with the lines of the mount that has the path, so that scripts of other origins may read it.
+    fn refusal_of_mount(&mut self, status: u16, why: &str, lines: impl FnOnce(Drawing<'_>) -> Drawing<'_>) {
+        let Scratch { batch, stored, .. } = &mut *self.scratch;
+        let mount = stored.slice(&stored.always);
+        head::refusal(batch, status, why, mount, lines, self.moment, self.persistence, self.with_body);
+    }
+
     fn refusal_with(&mut self, status: u16, why: &str, lines: impl FnOnce(Drawing<'_>) -> Drawing<'_>) {
         let batch = &mut self.scratch.batch;
-        head::refusal(batch, status, why, lines, self.moment, self.persistence, self.with_body);
+        head::refusal(batch, status, why, b"", lines, self.moment, self.persistence, self.with_body);
     }
 }
 
@@ -793,10 +804,10 @@ fn preconditions(request: &Request<'_>, validators: &Validators<'_>) -> Outcome 
         return Outcome::Proceed;
     }
     let preconditions = Preconditions {
-        if_match: (fields.count(Known::IfMatch) > 0).then(|| fields.values(Known::IfMatch)),
-        if_none_match: (fields.count(Known::IfNoneMatch) > 0).then(|| fields.values(Known::IfNoneMatch)),
-        if_modified_since: fields.only(Known::IfModifiedSince),
-        if_unmodified_since: fields.only(Known::IfUnmodifiedSince),
+        if_match: fields.values(Known::IfMatch),
+        if_none_match: fields.values(Known::IfNoneMatch),
+        if_modified_since: fields.values(Known::IfModifiedSince),
+        if_unmodified_since: fields.values(Known::IfUnmodifiedSince),
     };
     let is_read = matches!(request.method, Method::Get | Method::Head);
     conditional::evaluate(preconditions, validators, is_read, request.unix_seconds)
@@ -806,14 +817,11 @@ fn preconditions(request: &Request<'_>, validators: &Validators<'_>) -> Outcome 
 fn wanted_range(request: &Request<'_>, validators: &Validators<'_>, len: u64) -> Ranges {
     let fields = &request.fields;
     let Some(value) = fields.only(Known::Range) else { return Ranges::Ignore };
-    let is_current = match fields.count(Known::IfRange) {
-        0 => true,
-        1 => fields.first(Known::IfRange).is_some_and(|value| {
-            conditional::if_range(value, validators, request.unix_seconds)
-        }),
-        _ => false,
-    };
-    if is_current { range::parse(value, len) } else { Ranges::Ignore }
+    let has_condition = fields.count(Known::IfRange) > 0;
+    if has_condition && !conditional::if_range(fields.values(Known::IfRange), validators, request.unix_seconds) {
+        return Ranges::Ignore;
+    }
+    range::parse(value, len)
 }
 
 /// A copy of the head in `view` as if it were HTTP/1.1.

@@ -8,10 +8,9 @@
 use super::conn::Moment;
 use super::method::Methods;
 use super::plan::{Batch, Part, Plan};
-use super::range;
+use super::range::{self, write_decimal};
 use super::response::{Body, Response};
 use super::service::Stored;
-use std::io::Write;
 
 /// Bodies of handlers up to this size are copied behind their head, so that one send takes both.
 pub const OWNED_COPY_BYTES_MAX: usize = 4096;
@@ -47,7 +46,7 @@ impl<'b> Drawing<'b> {
             206 => out.extend_from_slice(b"HTTP/1.1 206 Partial Content\r\nDate: "),
             _ => {
                 out.extend_from_slice(b"HTTP/1.1 ");
-                push_number(out, u64::from(status));
+                write_decimal(out, u64::from(status));
                 out.push(b' ');
                 out.extend_from_slice(reason(status).as_bytes());
                 out.extend_from_slice(b"\r\nDate: ");
@@ -71,7 +70,7 @@ impl<'b> Drawing<'b> {
     /// Adds `Content-Length`.
     pub fn content_length(self, bytes: u64) -> Drawing<'b> {
         self.batch.bytes.extend_from_slice(b"Content-Length: ");
-        push_number(&mut self.batch.bytes, bytes);
+        write_decimal(&mut self.batch.bytes, bytes);
         self.lines(b"\r\n")
     }
 
@@ -92,7 +91,7 @@ impl<'b> Drawing<'b> {
     /// Adds `Allow` (RFC 9110 section 10.2.1).
     pub fn allow(self, methods: Methods) -> Drawing<'b> {
         self.batch.bytes.extend_from_slice(b"Allow: ");
-        methods.write(&mut self.batch.bytes);
+        methods.write_allow(&mut self.batch.bytes);
         self.lines(b"\r\n")
     }
 
@@ -156,23 +155,25 @@ pub fn stored(
     if with_body { drawing.end_with_part(Part::Span(span), span.len) } else { drawing.end() }
 }
 
-/// An answer that the protocol itself gives: a status, and a line of text for the person who reads it.
+/// An answer that the protocol itself gives: a status, the lines of a mount, lines of its own, and a line of text for the
+/// person who reads it.
+#[allow(clippy::too_many_arguments)] // each is one fact about the answer, and only this file's neighbours call it
 pub fn refusal(
     batch: &mut Batch,
     status: u16,
     why: &str,
+    mount: &[u8],
     lines: impl FnOnce(Drawing<'_>) -> Drawing<'_>,
     moment: &Moment,
     persistence: Persistence,
     with_body: bool,
 ) {
     let reason = reason(status);
-    let mut digits = [0u8; 20];
-    let number = number(&mut digits, u64::from(status));
+    let digits = [100, 10, 1].map(|place| b'0' + (status / place % 10) as u8);
     let colon: &[u8] = if why.is_empty() { b"" } else { b": " };
-    let body: [&[u8]; 6] = [number, b" ", reason.as_bytes(), colon, why.as_bytes(), b"\n"];
+    let body: [&[u8]; 6] = [&digits, b" ", reason.as_bytes(), colon, why.as_bytes(), b"\n"];
     let bytes = body.iter().map(|piece| piece.len() as u64).sum();
-    let drawing = Drawing::start(batch, status, moment, persistence);
+    let drawing = Drawing::start(batch, status, moment, persistence).lines(mount);
     let drawing =
         lines(drawing).lines(b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n");
     let drawing = drawing.content_length(bytes);
@@ -228,18 +229,6 @@ pub fn interim_continue(batch: &mut Batch) {
     batch.plans.push(Plan { status: 100, parts: first_part..first_part + 1, head_bytes: len, body_bytes: 0 });
 }
 
-fn push_number(out: &mut Vec<u8>, number: u64) {
-    // Writing to a Vec cannot fail.
-    let _ = write!(out, "{number}");
-}
-
-fn number(digits: &mut [u8; 20], number: u64) -> &[u8] {
-    let mut left: &mut [u8] = digits;
-    // 20 digits hold any u64.
-    let _ = write!(left, "{number}");
-    let unused = left.len();
-    &digits[..20 - unused]
-}
 
 /// The reason phrase of a status (RFC 9110 section 15), which clients ignore and people read.
 pub fn reason(status: u16) -> &'static str {

@@ -138,7 +138,7 @@ fn version<'h, 'b>(view: &'b [u8]) -> Parsed<'h, 'b> {
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor] if minor.is_ascii_digit() && *minor > b'1' => {
             Parsed::NewerMinor(space + 8)
         }
-        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit() => {
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && *major != b'1' && minor.is_ascii_digit() => {
             Parsed::Refused(refuse(505, "this server speaks HTTP/1.1 and HTTP/1.0"))
         }
         _ => malformed,
@@ -224,7 +224,7 @@ fn framing(fields: &Fields<'_, '_>, is_http_10: bool) -> Result<Framing, Refusal
 fn transfer_encoding(fields: &Fields<'_, '_>) -> Result<Framing, Refusal> {
     let mut others = 0;
     let mut is_chunked = false;
-    for coding in list::elements(fields.values(Known::TransferEncoding)) {
+    for coding in list::values(fields.values(Known::TransferEncoding)) {
         if is_chunked {
             return Err(refuse(400, "chunked is not the last transfer coding"));
         }
@@ -250,7 +250,7 @@ fn expect(fields: &Fields<'_, '_>, is_http_10: bool) -> Result<bool, Refusal> {
     if is_http_10 || fields.count(Known::Expect) == 0 {
         return Ok(false);
     }
-    if list::elements(fields.values(Known::Expect)).all(|element| element.eq_ignore_ascii_case(b"100-continue")) {
+    if list::values(fields.values(Known::Expect)).all(|element| element.eq_ignore_ascii_case(b"100-continue")) {
         return Ok(true);
     }
     Err(refuse(417, "the only expectation known here is 100-continue"))
@@ -262,7 +262,7 @@ fn keep_alive(fields: &Fields<'_, '_>, is_http_10: bool) -> bool {
         return !is_http_10;
     }
     let mut asks = !is_http_10;
-    for option in list::elements(fields.values(Known::Connection)) {
+    for option in list::values(fields.values(Known::Connection)) {
         if option.eq_ignore_ascii_case(b"close") {
             return false;
         }

@@ -25,9 +25,11 @@ pub enum Found {
     Made(Response),
     /// Nothing has this path: 404.
     Missing,
-    /// The path exists and has these methods, the request's not among them: 405, or 204 to OPTIONS.
+    /// The path exists and has these methods, the request's not among them: 405, or 204 to OPTIONS. `stored.always` may have
+    /// the mount's lines.
     Methods(Methods),
-    /// There is a representation, and the request excludes every form of it: 406. `varies` of `stored` is filled in.
+    /// There is a representation, and the request excludes every form of it: 406. `stored.always` may have the mount's
+    /// lines.
     NotAcceptable,
     /// It exists and is not at hand yet. The request is asked again after [`super::Input::Ready`].
     Wait,

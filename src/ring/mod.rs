@@ -17,6 +17,7 @@
 pub(crate) mod choose;
 pub(crate) mod epoll;
 pub(crate) mod outgoing;
+#[cfg(test)]
 pub(crate) mod sim;
 
 pub(crate) use outgoing::{Outgoing, Span};

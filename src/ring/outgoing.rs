@@ -63,7 +63,34 @@ impl Outgoing {
         self.piece_done = 0;
     }
 
-    /// Adds what was appended to `bytes` since the last piece that came from there.
+    /// Adds a copy of `bytes`.
+    pub(crate) fn push_copy(&mut self, bytes: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        self.push_bytes(start, bytes.len());
+    }
+
+    /// Adds `len` bytes that `read` fills in.
+    ///
+    /// # Errors
+    /// What `read` says; then nothing was added.
+    pub(crate) fn push_read<E>(
+        &mut self,
+        len: usize,
+        read: impl FnOnce(&mut [u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let start = self.bytes.len();
+        self.bytes.resize(start + len, 0);
+        match read(&mut self.bytes[start..]) {
+            Ok(()) => self.push_bytes(start, len),
+            Err(error) => {
+                self.bytes.truncate(start);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn push_bytes(&mut self, start: usize, len: usize) {
         if len == 0 {
             return;

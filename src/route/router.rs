@@ -1,0 +1,355 @@
+//! The table of handlers and mounts, and the order in which it is asked. Pure.
+//!
+//! ```text
+//! find(request):
+//!     of the handlers whose pattern matches the path, the most specific first:
+//!         one that has the method (HEAD: or GET)      -> run it
+//!     of the mounts whose prefix matches the path, the longest first:
+//!         one that has the key                         -> GET, HEAD: its record; else: the methods
+//!     some pattern matched, some mount had the key     -> the methods of all of them
+//!     nothing                                          -> the handler for what is not found, or 404
+//! ```
+#![forbid(unsafe_code)]
+
+use super::PARAMS_MAX;
+use super::ROUTES_MAX;
+use super::error::RouteError;
+use super::files::{FileTable, Files};
+use super::local::Local;
+use super::mount::{Mount, Site};
+use super::pattern::{self, Segment};
+use super::stored::{self, Entry};
+use super::tree::{Params, Tree};
+use crate::http::method::{Method, Methods};
+use crate::http::request::Request;
+use crate::http::response::Response;
+use crate::http::service::{Found, Stored};
+use crate::pack::Pack;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+type Handler = Box<dyn Fn(&Request<'_>) -> Response + Send + Sync>;
+
+/// What answers which path.
+///
+/// ```
+/// use badgerserver::http::Response;
+/// use badgerserver::route::Router;
+/// let router = Router::new()
+///     .get("/hello/{name}", |request| Response::text(format!("hi {}", request.param("name"))))
+///     .not_found(|_| Response::text("nothing here\n").status(404));
+/// assert_eq!(router.validate(), Ok(()));
+/// ```
+///
+/// # Patterns
+/// `/a/b` matches itself, `{name}` one segment that is not empty, `{*name}` the rest of the path (at least one character).
+/// Patterns are compared with the decoded path. At each segment plain text goes before `{name}`, and that before `{*name}`,
+/// whatever was added first; a more specific pattern without the request's method leaves it to a less specific one that
+/// has it.
+///
+/// # Mounts
+/// A pack answers the paths below its prefix that it has keys for. A handler goes before every mount, a longer prefix before
+/// a shorter one, and of mounts with the same prefix the one that was added first; a mount that lacks the key leaves it to
+/// the next. The prefix itself without a slash leads to the same with one, if the pack has the key `/`.
+///
+/// # Methods
+/// What answers `GET` answers `HEAD`. `OPTIONS` is answered with the methods there are, unless a handler was given for it.
+///
+/// # Handlers
+/// A handler runs on the server's loop, so it must not block: every connection of that loop waits for it. If it panics, the
+/// answer is 500 and the connection closes (unless the program is built to abort on panic).
+///
+/// Mistakes are collected and given by [`Router::validate`], which the server calls before it listens.
+#[must_use = "a router serves nothing until it is given to a server"]
+pub struct Router {
+    tree: Tree,
+    routes: Vec<Route>,
+    sites: Vec<Site>,
+    /// One for each site, under the same number.
+    packs: Vec<Pack>,
+    not_found: Option<Handler>,
+    error: Option<RouteError>,
+}
+
+struct Route {
+    method: Method,
+    pattern: String,
+    /// The names in the pattern, in their order.
+    names: Vec<String>,
+    handler: Handler,
+}
+
+impl Default for Router {
+    fn default() -> Router {
+        Router::new()
+    }
+}
+
+impl Router {
+    /// A router that finds nothing.
+    pub fn new() -> Router {
+        Router {
+            tree: Tree::new(),
+            routes: Vec::new(),
+            sites: Vec::new(),
+            packs: Vec::new(),
+            not_found: None,
+            error: None,
+        }
+    }
+
+    /// Adds a handler for GET and HEAD.
+    pub fn get(self, pattern: &str, handler: impl Fn(&Request<'_>) -> Response + Send + Sync + 'static) -> Router {
+        self.route(Method::Get, pattern, handler)
+    }
+
+    /// Adds a handler for OPTIONS, in place of the answer that lists the methods.
+    pub fn options(self, pattern: &str, handler: impl Fn(&Request<'_>) -> Response + Send + Sync + 'static) -> Router {
+        self.route(Method::Options, pattern, handler)
+    }
+
+    /// Adds a handler for any method. The body of a request is read and thrown away, so handlers do not see it.
+    pub fn route(
+        mut self,
+        method: Method,
+        pattern: &str,
+        handler: impl Fn(&Request<'_>) -> Response + Send + Sync + 'static,
+    ) -> Router {
+        let added = self.add_route(method, pattern, Box::new(handler));
+        self.note(added)
+    }
+
+    /// Mounts a pack under a prefix: [`Router::mount`] with no headers.
+    pub fn pack(self, prefix: &str, pack: Pack) -> Router {
+        self.mount(Mount::pack(prefix, pack))
+    }
+
+    /// Adds a mount.
+    pub fn mount(mut self, mount: Mount) -> Router {
+        let added = self.add_mount(mount);
+        self.note(added)
+    }
+
+    /// Answers what nothing else has. The answer is sent with the status that the handler gives it: 404 says that there is
+    /// nothing, 200 serves one page for every path of an application that routes in the browser.
+    pub fn not_found(mut self, handler: impl Fn(&Request<'_>) -> Response + Send + Sync + 'static) -> Router {
+        self.not_found = Some(Box::new(handler));
+        self
+    }
+
+    /// Whether everything that was added can be served.
+    ///
+    /// # Errors
+    /// The first mistake, with the pattern or prefix and what to do about it.
+    pub fn validate(&self) -> Result<(), RouteError> {
+        self.error.clone().map_or(Ok(()), Err)
+    }
+
+    /// The packs of the mounts, by the number of their source.
+    pub(crate) fn sources(&self) -> &[Pack] {
+        &self.packs
+    }
+
+    /// The mounts that have files outside their pack: number and files.
+    pub(crate) fn file_tables(&self) -> impl Iterator<Item = (u32, &FileTable)> {
+        let numbered = (0..).zip(&self.sites);
+        numbered.filter_map(|(number, site)| site.files.as_ref().map(|files| (number, files)))
+    }
+
+    /// Finds what answers `request`. For [`Found::Stored`] it fills `stored`, which comes cleared; for [`Found::Methods`] of
+    /// a mount `stored.always` has the lines of the mount. For [`Found::Failed`] and [`Found::Panicked`], `local.failure`
+    /// says what happened.
+    pub(crate) fn find(
+        &self,
+        local: &mut Local,
+        files: &mut dyn Files,
+        request: &Request<'_>,
+        stored: &mut Stored,
+    ) -> Found {
+        let mut methods = Methods::NONE;
+        if !self.routes.is_empty() {
+            let mut params = Params::new();
+            if let Some(route) = self.matching(request, &mut params, &mut methods) {
+                return self.run_route(route, &params, request, local);
+            }
+        }
+        match self.ask_mounts(local, files, request, stored) {
+            Found::Missing => {}
+            Found::Methods(more) => methods = methods.union(more),
+            found => return found,
+        }
+        match &self.not_found {
+            _ if !methods.is_empty() => Found::Methods(methods),
+            Some(handler) => run(handler, request, "not found", local),
+            None => Found::Missing,
+        }
+    }
+
+    fn note(mut self, added: Result<(), RouteError>) -> Router {
+        self.error = self.error.or(added.err());
+        self
+    }
+
+    fn has_room(&self) -> bool {
+        self.routes.len() + self.sites.len() < ROUTES_MAX
+    }
+
+    fn add_route(&mut self, method: Method, pattern: &str, handler: Handler) -> Result<(), RouteError> {
+        let owned = || pattern.to_owned();
+        if !self.has_room() {
+            return Err(RouteError::TooMany { pattern: owned() });
+        }
+        if matches!(method, Method::Connect | Method::Other) {
+            return Err(RouteError::Method { pattern: owned(), method });
+        }
+        let segments = pattern::parse(pattern).map_err(|error| RouteError::Pattern { pattern: owned(), error })?;
+        let number = self.routes.len() as u16;
+        let same_shape = self.tree.routes_mut(&segments);
+        let twin =
+            same_shape.iter().map(|&route| &self.routes[usize::from(route)]).find(|route| route.method == method);
+        if let Some(twin) = twin {
+            return Err(RouteError::Twice { method, first: twin.pattern.clone(), second: owned() });
+        }
+        same_shape.push(number);
+        let names = segments.iter().filter_map(|segment| match segment {
+            Segment::Name(name) | Segment::Rest(name) => Some((*name).to_owned()),
+            Segment::Literal(_) => None,
+        });
+        self.routes.push(Route { method, pattern: owned(), names: names.collect(), handler });
+        Ok(())
+    }
+
+    fn add_mount(&mut self, mount: Mount) -> Result<(), RouteError> {
+        if !self.has_room() {
+            return Err(RouteError::TooMany { pattern: mount.prefix().to_owned() });
+        }
+        let (pack, site) = mount.finish()?;
+        self.tree.add_mount(&site.prefix, self.sites.len() as u16);
+        self.sites.push(site);
+        self.packs.push(pack);
+        Ok(())
+    }
+
+    /// The most specific handler that has the path and the method. If there is none, `methods` has those of all handlers
+    /// that have the path.
+    fn matching<'p>(&self, request: &Request<'p>, params: &mut Params<'p>, methods: &mut Methods) -> Option<&Route> {
+        let mut found = None;
+        let _ = self.tree.walk(request.path(), params, &mut |numbers| {
+            found = self.with_method(numbers, request.method());
+            if found.is_some() {
+                return ControlFlow::Break(());
+            }
+            for &number in numbers {
+                *methods = methods.union(answered(self.routes[usize::from(number)].method));
+            }
+            ControlFlow::Continue(())
+        });
+        found
+    }
+
+    /// The handler of one pattern for a method. HEAD is answered by the one for GET unless it has its own.
+    fn with_method(&self, numbers: &[u16], method: Method) -> Option<&Route> {
+        let of = |method| {
+            let mut routes = numbers.iter().map(|&number| &self.routes[usize::from(number)]);
+            routes.find(|route| route.method == method)
+        };
+        of(method).or_else(|| if method == Method::Head { of(Method::Get) } else { None })
+    }
+
+    fn run_route(&self, route: &Route, params: &Params<'_>, request: &Request<'_>, local: &mut Local) -> Found {
+        let mut named = [("", ""); PARAMS_MAX];
+        let mut count = 0;
+        for (place, (name, value)) in named.iter_mut().zip(route.names.iter().zip(params.as_slice())) {
+            *place = (name, value);
+            count += 1;
+        }
+        run(&route.handler, &request.with_params(&named[..count]), &route.pattern, local)
+    }
+
+    /// Asks the mounts that may have the path. Never [`Found::Made`].
+    fn ask_mounts(
+        &self,
+        local: &mut Local,
+        files: &mut dyn Files,
+        request: &Request<'_>,
+        stored: &mut Stored,
+    ) -> Found {
+        let mut node = self.tree.longest_prefix(request.path());
+        while let Some(id) = node {
+            for &number in self.tree.mounts(id) {
+                match self.ask_mount(number, local, files, request, stored) {
+                    Found::Missing => {}
+                    found => return found,
+                }
+            }
+            node = self.tree.outer(id);
+        }
+        Found::Missing
+    }
+
+    fn ask_mount(
+        &self,
+        number: u16,
+        local: &mut Local,
+        files: &mut dyn Files,
+        request: &Request<'_>,
+        stored: &mut Stored,
+    ) -> Found {
+        let (site, pack) = (&self.sites[usize::from(number)], &self.packs[usize::from(number)]);
+        let Local { checked, record, failure } = local;
+        // The tree compared the prefix, so it is there.
+        let key = request.path().get(site.prefix.len()..).unwrap_or_default();
+        let is_bare = key.is_empty();
+        let key = if is_bare { "/" } else { key };
+        match pack.lookup(key.as_bytes(), &mut checked[usize::from(number)], record) {
+            Ok(true) => {}
+            Ok(false) => return Found::Missing,
+            Err(error) => {
+                *failure = Some(format!("mount {:?}, key {key:?}: {error}", site.prefix));
+                return Found::Failed;
+            }
+        }
+        if !matches!(request.method(), Method::Get | Method::Head) {
+            stored::fill_lines(site, stored);
+            return Found::Methods(Methods::READ);
+        }
+        if is_bare {
+            stored::fill_redirect(site, request, stored);
+            return Found::Stored;
+        }
+        let found = Entry { number, site, pack, record }.fill(files, request, stored);
+        if matches!(found, Found::Failed) {
+            *failure = Some(format!("mount {:?}, key {key:?}: its file cannot be opened", site.prefix));
+        }
+        found
+    }
+}
+
+impl std::fmt::Debug for Router {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let routes: Vec<_> = self.routes.iter().map(|route| (route.method.as_str(), &route.pattern)).collect();
+        let mounts: Vec<_> = self.sites.iter().map(|site| &site.prefix).collect();
+        f.debug_struct("Router").field("routes", &routes).field("mounts", &mounts).finish_non_exhaustive()
+    }
+}
+
+/// The methods that a handler for `method` brings with it.
+fn answered(method: Method) -> Methods {
+    let methods = Methods::NONE.with(method).with(Method::Options);
+    if method == Method::Get { methods.with(Method::Head) } else { methods }
+}
+
+fn run(handler: &Handler, request: &Request<'_>, pattern: &str, local: &mut Local) -> Found {
+    // Unwind safety: the handler is behind a shared reference and must be Sync, so whatever state a panic leaves half
+    // changed is behind a lock or an atomic of its own, as it would be for a panic in another thread. The request is only
+    // read, and the response is lost.
+    match catch_unwind(AssertUnwindSafe(|| handler(request))) {
+        Ok(response) => Found::Made(response),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().copied();
+            let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message");
+            local.failure = Some(format!("the handler of {pattern:?} panicked at {:?}: {text}", request.path()));
+            Found::Panicked
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! From a record of a pack to an answer: negotiation, header lines, the body's place. Pure.
+#![forbid(unsafe_code)]
+
+use super::files::{FileState, Files};
+use super::mount::Site;
+use crate::http::date;
+use crate::http::encoding::Encoding;
+use crate::http::parse::Known;
+use crate::http::plan::{SourceId, Span};
+use crate::http::request::Request;
+use crate::http::service::{Found, Stored};
+use crate::pack::{self, Pack, Record, VARIANTS_MAX, Variant};
+use std::ops::Range;
+
+/// What `OPTIONS` and refusals say of a mount: its lines.
+pub(super) fn fill_lines(site: &Site, stored: &mut Stored) {
+    stored.always = stored.push(&site.plain);
+}
+
+/// The way from a prefix to the same with a slash: 301, and the query stays.
+pub(super) fn fill_redirect(site: &Site, request: &Request<'_>, stored: &mut Stored) {
+    let start = stored.push(&site.plain).start;
+    stored.push(b"Location: ");
+    stored.push(site.slash_location.as_bytes());
+    // The target's parser lets no other bytes through. Here they would end a header line, so they are looked at again.
+    let query = request.query().filter(|query| query.bytes().all(|byte| byte.is_ascii_graphic()));
+    if let Some(query) = query {
+        stored.push(b"?");
+        stored.push(query.as_bytes());
+    }
+    let end = stored.push(b"\r\n").end;
+    stored.status = 301;
+    stored.always = start..end;
+}
+
+/// A mount, its number, its pack and the record that was found in it.
+pub(super) struct Entry<'e> {
+    pub(super) number: u16,
+    pub(super) site: &'e Site,
+    pub(super) pack: &'e Pack,
+    pub(super) record: &'e Record,
+}
+
+impl Entry<'_> {
+    /// Fills `stored` with the variant that suits the client best. [`Found::Missing`]: the entry is a file that is gone.
+    pub(super) fn fill(&self, files: &mut dyn Files, request: &Request<'_>, stored: &mut Stored) -> Found {
+        let Some(variant) = choose(self.record, request).and_then(|index| self.record.variant(index)) else {
+            fill_lines(self.site, stored);
+            return Found::NotAcceptable;
+        };
+        stored.status = self.record.status();
+        if self.record.flags().external() {
+            return self.fill_file(&variant, files, stored);
+        }
+        let validators = self.fill_always(&variant, variant.validators(), stored);
+        stored.etag = etag_within(variant.validators(), variant.etag(), validators);
+        stored.content = stored.push(self.pack.class(variant.class()).content);
+        stored.length = stored.push(variant.length_line());
+        stored.last_modified = self.record.last_modified().and_then(|seconds| u64::try_from(seconds).ok());
+        let source = SourceId(u32::from(self.number));
+        stored.body = Some(Span { source, offset: variant.payload_offset(), len: variant.payload_bytes() });
+        Found::Stored
+    }
+
+    /// An entry whose payload is a file of its own. What the packer knew about its bytes may be out of date, so its
+    /// validators are not used: length and time are those of the file that is sent, and there is no entity tag.
+    fn fill_file(&self, variant: &Variant<'_>, files: &mut dyn Files, stored: &mut Stored) -> Found {
+        let (source, len, last_modified) = match files.open(u32::from(self.number), variant.payload_offset()) {
+            FileState::Open { source, len, last_modified } => (source, len, last_modified),
+            FileState::Wait => return Found::Wait,
+            FileState::Missing => return Found::Missing,
+            FileState::Failed => return Found::Failed,
+            FileState::Busy => return Found::Busy,
+        };
+        match last_modified {
+            Some(seconds) => {
+                let mut line = *b"Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n";
+                line[15..44].copy_from_slice(&date::write(seconds));
+                self.fill_always(variant, &line, stored);
+            }
+            None => {
+                self.fill_always(variant, b"", stored);
+            }
+        }
+        stored.content = stored.push(self.pack.class(variant.class()).content);
+        stored.last_modified = last_modified;
+        stored.body = Some(Span { source, offset: 0, len });
+        Found::Stored
+    }
+
+    /// The lines that go with every status; gives where `validators` begins in the text.
+    fn fill_always(&self, variant: &Variant<'_>, validators: &[u8], stored: &mut Stored) -> u32 {
+        let is_immutable = self.record.flags().immutable();
+        let start = stored.push(if is_immutable { &self.site.immutable } else { &self.site.plain }).start;
+        stored.push(self.pack.class(variant.class()).always);
+        let validators = stored.push(validators);
+        stored.always = start..validators.end;
+        validators.start
+    }
+}
+
+/// Where the entity tag lies in the text, given that `validators` begins at `start`: the packer writes it first.
+fn etag_within(validators: &[u8], etag: &[u8], start: u32) -> Range<u32> {
+    const NAME: &[u8] = b"ETag: ";
+    match validators.strip_prefix(NAME) {
+        Some(value) if value.starts_with(etag) => {
+            let start = start + NAME.len() as u32;
+            start..start + etag.len() as u32
+        }
+        Some(_) | None => 0..0,
+    }
+}
+
+/// Which variant suits the client best; `None`: it refuses all of them.
+fn choose(record: &Record, request: &Request<'_>) -> Option<usize> {
+    if record.variant_count() == 1 && !may_refuse_identity(request) {
+        return Some(0);
+    }
+    let mut available = [(Encoding::Identity, 0); VARIANTS_MAX];
+    let mut count = 0;
+    for (place, variant) in available.iter_mut().zip(record.variants()) {
+        *place = (encoding(variant.encoding()), variant.payload_bytes());
+        count += 1;
+    }
+    request.negotiate(&available[..count])
+}
+
+/// Whether the client could have excluded a plain body: that takes a weight, and a weight takes a semicolon. So the field
+/// that browsers send is not read for content that has one form only.
+fn may_refuse_identity(request: &Request<'_>) -> bool {
+    request.fields.values(Known::AcceptEncoding).any(|value| memchr::memchr(b';', value).is_some())
+}
+
+fn encoding(encoding: pack::Encoding) -> Encoding {
+    match encoding {
+        pack::Encoding::Identity => Encoding::Identity,
+        pack::Encoding::Gzip => Encoding::Gzip,
+        pack::Encoding::Br => Encoding::Brotli,
+        pack::Encoding::Zstd => Encoding::Zstd,
+    }
+}

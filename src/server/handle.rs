@@ -1,0 +1,205 @@
+//! A running server, as the one who started it sees it.
+#![forbid(unsafe_code)]
+
+use super::builder::Address;
+use super::error::Error;
+use super::generation::Generation;
+use super::stats::{Stats, WorkerStats};
+use super::worker::Message;
+use crate::route::Router;
+use crossbeam::channel::Sender;
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How to reach one worker.
+pub(crate) struct Mailbox {
+    sender: Sender<Message>,
+    wake: Box<dyn Fn() + Send + Sync>,
+    stats: Arc<WorkerStats>,
+}
+
+impl Mailbox {
+    pub(crate) fn new(
+        sender: Sender<Message>,
+        wake: impl Fn() + Send + Sync + 'static,
+        stats: Arc<WorkerStats>,
+    ) -> Mailbox {
+        Mailbox { sender, wake: Box::new(wake), stats }
+    }
+
+    fn send(&self, message: Message) {
+        // A worker that has ended needs to be told nothing.
+        let _ = self.sender.send(message);
+        (self.wake)();
+    }
+}
+
+/// How many workers have ended, and how.
+#[derive(Default)]
+struct Exits {
+    ended: Mutex<Ended>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Ended {
+    count: usize,
+    first_failure: Option<String>,
+}
+
+/// Where a worker's thread says that it has ended.
+pub(crate) struct Exit(Arc<Exits>);
+
+impl Exit {
+    pub(crate) fn ended(&self, failure: Option<String>) {
+        let mut ended = lock(&self.0.ended);
+        ended.count += 1;
+        if ended.first_failure.is_none() {
+            ended.first_failure = failure;
+        }
+        self.0.changed.notify_all();
+    }
+}
+
+/// Nothing is left half done under these locks, so a panic elsewhere does not spoil them.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How a drain ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// Connections that were cut because the time was up.
+    pub connections_cut: u64,
+}
+
+/// A running server. Dropping it stops the server at once; to stop without loss, [`drain`](Handle::drain) it.
+///
+/// Every method takes `&self`: put it in an `Arc` to use it from several threads.
+pub struct Handle {
+    addresses: Vec<Address>,
+    backend: &'static str,
+    mailboxes: Vec<Mailbox>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    exits: Arc<Exits>,
+    /// The number of the newest generation.
+    generation: Mutex<u64>,
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Handle { addresses, backend, mailboxes, .. } = self;
+        let mut debug = f.debug_struct("Handle");
+        debug.field("addresses", addresses).field("backend", backend).field("workers", &mailboxes.len()).finish()
+    }
+}
+
+impl Handle {
+    pub(crate) fn new(addresses: Vec<Address>, workers: usize, generation: Arc<Generation>) -> Handle {
+        Handle {
+            addresses,
+            backend: "",
+            mailboxes: Vec::with_capacity(workers),
+            threads: Mutex::new(Vec::with_capacity(workers)),
+            exits: Arc::default(),
+            generation: Mutex::new(generation.number),
+        }
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        Exit(Arc::clone(&self.exits))
+    }
+
+    pub(crate) fn add(&mut self, mailbox: Mailbox, thread: JoinHandle<()>, backend: &'static str) {
+        self.mailboxes.push(mailbox);
+        self.backend = backend;
+        lock(&self.threads).push(thread);
+    }
+
+    /// Where the server listens, in the order in which it was told to, with real ports.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// The backend that runs: `epoll`.
+    pub fn backend(&self) -> &'static str {
+        self.backend
+    }
+
+    /// How many workers run.
+    pub fn workers(&self) -> usize {
+        self.mailboxes.len()
+    }
+
+    /// What the server has done so far.
+    pub fn stats(&self) -> Stats {
+        let mut stats = Stats::default();
+        for mailbox in &self.mailboxes {
+            stats.add(&mailbox.stats);
+        }
+        stats
+    }
+
+    /// Answers every request that is read from now on from `router`, and gives the new content's number. Each answer comes
+    /// wholly from one router: what is being sent goes on from the old one, whose files are closed after its last byte.
+    ///
+    /// A worker takes the new content up in its next turn, so for a moment the old one may still answer.
+    ///
+    /// # Errors
+    /// A mistake in the router, or content that cannot be opened; then everything stays as it was.
+    pub fn swap(&self, router: Router) -> Result<u64, Error> {
+        router.validate().map_err(Error::Route)?;
+        // Held to the end, so that every worker sees the generations in their order.
+        let mut newest = lock(&self.generation);
+        let generation = Arc::new(Generation::new(*newest + 1, router).map_err(Error::Content)?);
+        *newest = generation.number;
+        for mailbox in &self.mailboxes {
+            mailbox.send(Message::Swap(Arc::clone(&generation)));
+        }
+        Ok(*newest)
+    }
+
+    /// Stops without loss: accepts no more, answers what was read (saying `Connection: close`), closes idle connections, and
+    /// returns when all are closed. What is left after `time` is cut.
+    pub fn drain(&self, time: Duration) -> Drained {
+        for mailbox in &self.mailboxes {
+            mailbox.send(Message::Drain(time));
+        }
+        self.join();
+        Drained { connections_cut: self.stats().closed_by_drain }
+    }
+
+    /// Waits until the server has stopped, which somebody else asks for by [`Handle::drain`].
+    ///
+    /// # Errors
+    /// A worker ended before it was told to.
+    pub fn wait(&self) -> Result<(), Error> {
+        self.join();
+        match lock(&self.exits.ended).first_failure.clone() {
+            None => Ok(()),
+            Some(what) => Err(Error::Worker { what }),
+        }
+    }
+
+    /// Waits for every worker's end.
+    fn join(&self) {
+        let mut ended = lock(&self.exits.ended);
+        while ended.count < self.mailboxes.len() {
+            ended = self.exits.changed.wait(ended).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(ended);
+        for thread in lock(&self.threads).drain(..) {
+            // A panic was caught and noted inside.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.drain(Duration::ZERO);
+    }
+}

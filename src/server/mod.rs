@@ -1,0 +1,28 @@
+//! Joins the ring and the protocol: what starts, runs and stops a server.
+//!
+//! `builder` and `handle` are what a user sees; `worker` is the loop; the rest is what a worker has: `slots`, `timers`,
+//! `content` (with `generation`, `open_files`, `tasks`), `stats`, `event`.
+#![forbid(unsafe_code)]
+
+mod builder;
+mod content;
+mod error;
+mod event;
+mod generation;
+mod handle;
+mod open_files;
+mod pack_file;
+mod slots;
+mod stats;
+mod tasks;
+mod test_client;
+mod timers;
+mod worker;
+
+pub use builder::{Address, Builder, Server};
+pub use error::Error;
+pub use event::Event;
+pub use handle::{Drained, Handle};
+pub use pack_file::{OpenError, guard_mapped_files};
+pub use stats::Stats;
+pub use test_client::{TestClient, TestResponse};

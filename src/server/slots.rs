@@ -1,0 +1,71 @@
+//! The connections of one worker, by number. A slot that was freed is used again under a new serial.
+#![forbid(unsafe_code)]
+
+use crate::http::Conn;
+
+/// Names a connection for as long as it lives: the number of its slot, and which of its users it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SlotId {
+    pub(crate) slot: u32,
+    pub(crate) serial: u32,
+}
+
+/// One connection and what is outstanding for it.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) conn: Conn,
+    pub(crate) serial: u32,
+    /// The arming of the receive under way.
+    pub(crate) recv: Option<u32>,
+    /// The arming of the send under way.
+    pub(crate) send: Option<u32>,
+    /// The listener it came from.
+    pub(crate) listener: u32,
+}
+
+/// A slab of slots.
+#[derive(Debug, Default)]
+pub(crate) struct Slots {
+    entries: Vec<Option<Slot>>,
+    free: Vec<u32>,
+    serial: u32,
+}
+
+impl Slots {
+    /// How many are taken.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
+    pub(crate) fn insert(&mut self, conn: Conn, listener: u32) -> SlotId {
+        self.serial = self.serial.wrapping_add(1);
+        let entry = Some(Slot { conn, serial: self.serial, recv: None, send: None, listener });
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                self.entries[slot as usize] = entry;
+                slot
+            }
+            None => {
+                self.entries.push(entry);
+                (self.entries.len() - 1) as u32
+            }
+        };
+        SlotId { slot, serial: self.serial }
+    }
+
+    pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut Slot> {
+        self.entries.get_mut(slot as usize)?.as_mut()
+    }
+
+    pub(crate) fn remove(&mut self, slot: u32) -> Option<Slot> {
+        let entry = self.entries.get_mut(slot as usize)?.take()?;
+        self.free.push(slot);
+        Some(entry)
+    }
+
+    /// The numbers of the slots that `wanted` picks.
+    pub(crate) fn pick(&self, wanted: impl Fn(&Slot) -> bool) -> Vec<u32> {
+        let entries = self.entries.iter().enumerate();
+        entries.filter(|entry| entry.1.as_ref().is_some_and(&wanted)).map(|entry| entry.0 as u32).collect()
+    }
+}

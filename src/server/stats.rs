@@ -1,0 +1,137 @@
+//! What a worker counts. Each worker owns its counters, on cache lines of its own, and is the only one that writes
+//! them: a count is a load and a store. Whoever wants to see them reads and adds them up.
+#![forbid(unsafe_code)]
+
+use crate::http::Closed;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A count that one thread writes and any thread reads.
+#[derive(Debug, Default)]
+pub(crate) struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds to it. Only the owning worker may call this.
+    pub(crate) fn add(&self, count: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(count), Ordering::Relaxed);
+    }
+
+    /// Takes away from it. Only the owning worker may call this.
+    pub(crate) fn sub(&self, count: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_sub(count), Ordering::Relaxed);
+    }
+
+    fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+macro_rules! counters {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// The counters of one worker.
+        #[derive(Debug, Default)]
+        #[repr(align(128))]
+        pub(crate) struct WorkerStats {
+            $(pub(crate) $name: Counter,)*
+        }
+
+        /// What a server has done since it started, all workers together. Counts only grow, but for
+        /// `connections_open`.
+        #[derive(Clone, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Stats {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl Stats {
+            pub(crate) fn add(&mut self, worker: &WorkerStats) {
+                $(self.$name = self.$name.wrapping_add(worker.$name.read());)*
+            }
+
+            /// Every count with its name, in the order of the fields.
+            pub fn named(&self) -> Vec<(&'static str, u64)> {
+                vec![$((stringify!($name), self.$name),)*]
+            }
+        }
+    };
+}
+
+counters! {
+    /// Connections accepted.
+    connections_accepted,
+    /// Connections open now.
+    connections_open,
+    /// Times accepting paused because `connections_max` was reached.
+    connections_at_limit,
+    /// Times accepting failed for want of descriptors or memory; it was tried again.
+    accept_failures,
+    /// Answers begun (100 Continue is none).
+    responses,
+    /// Answers with a status from 200 to 299.
+    responses_2xx,
+    /// Answers with a status from 300 to 399.
+    responses_3xx,
+    /// Answers with a status from 400 to 499.
+    responses_4xx,
+    /// Answers with a status from 500 to 599.
+    responses_5xx,
+    /// Bytes handed to the kernel, heads included.
+    bytes_sent,
+    /// Connections closed by their client.
+    closed_by_peer,
+    /// Connections closed after their last answer.
+    closed_finished,
+    /// Connections closed after `idle_time_max`.
+    closed_idle_time,
+    /// Connections closed because no request began within `head_time_max`.
+    closed_head_time,
+    /// Connections cut because their client took fewer than `send_bytes_min` in `send_time_max`.
+    closed_send_time,
+    /// Connections closed because their client did not close its side within `linger_time_max`.
+    closed_linger_time,
+    /// Connections closed because their client sent more than `linger_bytes_max` after the last answer.
+    closed_linger_bytes,
+    /// Connections that broke: resets and other errors of the network.
+    closed_broken,
+    /// Connections that the server cut when a drain ran out of time, or when it stopped.
+    closed_by_drain,
+    /// Answers cut off with a reset because their file was shorter than when it was opened.
+    files_truncated,
+    /// Requests that met damaged or unreadable content.
+    content_failures,
+    /// Requests answered 408: their head or body did not come in time.
+    requests_timed_out,
+    /// Tasks done off the loop: large files opened, large payloads checked.
+    tasks,
+    /// Tasks refused because too many were waiting.
+    tasks_refused,
+    /// New content taken up.
+    swaps,
+}
+
+impl WorkerStats {
+    pub(crate) fn answered(&self, status: u16) {
+        match status {
+            0..=199 => return,
+            200..=299 => self.responses_2xx.add(1),
+            300..=399 => self.responses_3xx.add(1),
+            400..=499 => self.responses_4xx.add(1),
+            _ => self.responses_5xx.add(1),
+        }
+        self.responses.add(1);
+        if status == 408 {
+            self.requests_timed_out.add(1);
+        }
+    }
+
+    pub(crate) fn closed(&self, why: Closed) {
+        match why {
+            Closed::ByPeer => self.closed_by_peer.add(1),
+            Closed::Finished => self.closed_finished.add(1),
+            Closed::IdleTime => self.closed_idle_time.add(1),
+            Closed::HeadTime => self.closed_head_time.add(1),
+            Closed::SendTime => self.closed_send_time.add(1),
+            Closed::LingerTime => self.closed_linger_time.add(1),
+            Closed::LingerBytes => self.closed_linger_bytes.add(1),
+        }
+    }
+}

@@ -1,0 +1,519 @@
+//! The event loop of one core, and the only file that knows both the ring and the connection machine.
+//!
+//! ```text
+//! loop:  ring.turn                    wait for a completion or the next deadline
+//!        for each completion:         bytes, sent, accepted, woken -> the connection's next step -> the ring
+//!        for each timer that came up: the connection's Tick        -> the ring
+//! ```
+//!
+//! It is generic over the ring and statically dispatched: epoll and the simulator run this very code. It shares nothing
+//! on the request path: new content, a drain and the outcomes of tasks arrive in its inbox, announced by the ring's
+//! waker.
+#![forbid(unsafe_code)]
+
+use super::content::{Content, TaskDone};
+use super::event::{Event, Reporter};
+use super::generation::Generation;
+use super::slots::{Slot, SlotId, Slots};
+use super::stats::WorkerStats;
+use super::timers::Timers;
+use crate::http::{Batch, Closed, Conn, Env, Input, Moment, Part, Scratch, Step, date};
+use crate::limits::Limits;
+use crate::ring::{Completion, Ending, Outgoing, Ring, Token};
+use crate::sys::{self, Peer};
+use crossbeam::channel::Receiver;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A stored body up to this size is copied behind its head, so that one plain `send` takes both; from here on
+/// `sendfile` is cheaper for payloads that do not all fit into the processor's cache. Measured: ARCHITECTURE.md,
+/// "How answers leave".
+const COPY_BYTES_MAX: u64 = 24 * 1024 - 1;
+/// The same when several answers leave together, where a copy saves two system calls for each of them.
+const COPY_BYTES_MAX_BATCHED: u64 = 48 * 1024 - 1;
+/// Outgoings kept for reuse: more than that are in use only when as many clients are slow.
+const SPARE_OUTGOINGS_MAX: usize = 256;
+/// Largest memory of an outgoing that is worth keeping.
+const SPARE_OUTGOING_BYTES_MAX: usize = 256 * 1024;
+/// Pause before accepting is tried again when the system ran out of descriptors or memory.
+const ACCEPT_RETRY_NANOS: u64 = 100_000_000;
+
+/// What other threads tell a worker.
+pub(crate) enum Message {
+    /// Answer from this from now on.
+    Swap(Arc<Generation>),
+    /// Finish what was read, then end; cut what is left after this time.
+    Drain(Duration),
+    /// The outcome of a task.
+    Done(TaskDone),
+}
+
+/// A listener as a worker knows it.
+#[derive(Clone)]
+pub(crate) struct Listening {
+    pub(crate) socket: Arc<sys::Listener>,
+    pub(crate) local: Option<SocketAddr>,
+}
+
+/// What a worker is made from, beside its ring.
+pub(crate) struct Parts {
+    pub(crate) content: Content,
+    pub(crate) limits: Limits,
+    pub(crate) listeners: Vec<Listening>,
+    pub(crate) inbox: Receiver<Message>,
+    pub(crate) stats: Arc<WorkerStats>,
+    pub(crate) reporter: Reporter,
+}
+
+/// How far a drain has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drain {
+    No,
+    /// The listeners are being emptied; connections with nothing under way are closed after this turn, so that what the
+    /// kernel already holds of a request is read first.
+    Begun { deadline: u64 },
+    Going { deadline: u64 },
+}
+
+pub(crate) struct Worker<R: Ring> {
+    ring: R,
+    slots: Slots,
+    timers: Timers,
+    content: Content,
+    scratch: Scratch,
+    moment: Moment,
+    limits: Limits,
+    listeners: Vec<Listening>,
+    inbox: Receiver<Message>,
+    stats: Arc<WorkerStats>,
+    reporter: Reporter,
+    /// Outgoings to use again. Boxed: the ring takes and gives back the box.
+    #[allow(clippy::vec_box)]
+    spare: Vec<Box<Outgoing>>,
+    arming: u32,
+    is_at_limit: bool,
+    accept_retry: Option<u64>,
+    drain: Drain,
+}
+
+impl<R: Ring> Worker<R> {
+    /// A worker that listens.
+    ///
+    /// # Errors
+    /// What the system says to a listener.
+    pub(crate) fn new(ring: R, parts: Parts) -> io::Result<Worker<R>> {
+        let now = ring.now();
+        let moment = Moment {
+            nanos: now.nanos,
+            unix_seconds: now.unix_seconds,
+            date: date::write(now.unix_seconds),
+            is_draining: false,
+            generation: parts.content.number(),
+        };
+        let mut worker = Worker {
+            ring,
+            slots: Slots::default(),
+            timers: Timers::new(now.nanos),
+            content: parts.content,
+            scratch: Scratch::default(),
+            moment,
+            limits: parts.limits,
+            listeners: parts.listeners,
+            inbox: parts.inbox,
+            stats: parts.stats,
+            reporter: parts.reporter,
+            spare: Vec::new(),
+            arming: 0,
+            is_at_limit: false,
+            accept_retry: None,
+            drain: Drain::No,
+        };
+        for (number, listening) in worker.listeners.iter().enumerate() {
+            worker.ring.listen(number as u32, &listening.socket)?;
+        }
+        Ok(worker)
+    }
+
+    /// Serves until it was drained.
+    ///
+    /// # Errors
+    /// The ring failed for good.
+    pub(crate) fn run(&mut self) -> io::Result<()> {
+        while self.turn()? {}
+        Ok(())
+    }
+
+    /// One turn of the loop. False: it is drained, and there is nothing left to do.
+    pub(crate) fn turn(&mut self) -> io::Result<bool> {
+        self.ring.turn(self.deadline())?;
+        self.read_time();
+        while let Some(completion) = self.ring.next() {
+            self.completed(completion);
+        }
+        while let Some(slot) = self.timers.expire(self.moment.nanos) {
+            self.tick(slot);
+        }
+        self.retry_accept();
+        for event in std::mem::take(&mut self.content.events) {
+            self.reporter.tell(self.moment.unix_seconds, &event);
+        }
+        Ok(self.go_on_draining())
+    }
+
+    /// Connections open now.
+    #[cfg(test)]
+    pub(crate) fn connections(&self) -> usize {
+        self.slots.len()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn ring_mut(&mut self) -> &mut R {
+        &mut self.ring
+    }
+
+    /// When the loop must look again though nothing happens.
+    fn deadline(&self) -> Option<u64> {
+        let drain = match self.drain {
+            Drain::No => None,
+            // One more turn, without waiting.
+            Drain::Begun { .. } => Some(0),
+            Drain::Going { deadline } => Some(deadline),
+        };
+        [self.timers.next(), self.accept_retry, drain].into_iter().flatten().min()
+    }
+
+    fn read_time(&mut self) {
+        let now = self.ring.now();
+        self.moment.nanos = now.nanos;
+        if now.unix_seconds != self.moment.unix_seconds {
+            self.moment.unix_seconds = now.unix_seconds;
+            self.moment.date = date::write(now.unix_seconds);
+        }
+    }
+
+    fn completed(&mut self, completion: Completion<R::Socket>) {
+        match completion {
+            Completion::Received { token, result } => self.received(token, result),
+            Completion::Sent { token, outgoing, result } => self.sent(token, outgoing, result),
+            Completion::Accepted { listener, socket, peer } => self.accepted(listener, socket, peer),
+            Completion::AcceptFailed { error, .. } => {
+                self.stats.accept_failures.add(1);
+                self.content.events.push(Event::AcceptFailed { why: error.to_string() });
+                self.accept_retry = Some(self.moment.nanos + ACCEPT_RETRY_NANOS);
+            }
+            Completion::Woken => {
+                while let Ok(message) = self.inbox.try_recv() {
+                    self.told(message);
+                }
+            }
+        }
+    }
+
+    fn accepted(&mut self, listener: u32, socket: R::Socket, peer: Peer) {
+        let peer = match peer {
+            Peer::Inet(address) => Some(address),
+            Peer::Unix => None,
+        };
+        let conn = Conn::new(peer, &self.moment, &self.limits);
+        let id = self.slots.insert(conn, listener);
+        if self.ring.open(id.slot, socket).is_err() {
+            self.slots.remove(id.slot);
+            self.stats.accept_failures.add(1);
+            return;
+        }
+        self.stats.connections_accepted.add(1);
+        self.stats.connections_open.add(1);
+        if self.slots.len() >= self.limits.connections_max && !self.is_at_limit {
+            self.is_at_limit = true;
+            self.stats.connections_at_limit.add(1);
+            for listener in 0..self.listeners.len() {
+                self.ring.pause(listener as u32);
+            }
+        }
+        self.receive(id.slot);
+        self.schedule(id.slot);
+    }
+
+    fn received(&mut self, token: Token, result: io::Result<usize>) {
+        let Some(slot) = self.slots.get_mut(token.slot) else { return };
+        if slot.recv != Some(token.arming) {
+            return;
+        }
+        slot.recv = None;
+        match result {
+            Ok(0) => self.step(token.slot, Said::Eof),
+            Ok(_) => self.step(token.slot, Said::Bytes),
+            Err(_) => self.broken(token.slot),
+        }
+    }
+
+    fn sent(&mut self, token: Token, outgoing: Box<Outgoing>, result: io::Result<u64>) {
+        let is_current = self.slots.get_mut(token.slot).is_some_and(|slot| slot.send == Some(token.arming));
+        match result {
+            Ok(bytes) => {
+                self.stats.bytes_sent.add(bytes);
+                if !is_current {
+                    return self.recycle(outgoing);
+                }
+                let is_all = outgoing.is_done();
+                if is_all {
+                    self.recycle(outgoing);
+                    if let Some(slot) = self.slots.get_mut(token.slot) {
+                        slot.send = None;
+                    }
+                } else {
+                    self.send(token.slot, outgoing);
+                }
+                self.step(token.slot, Said::Sent { bytes, is_all });
+            }
+            Err(error) => {
+                self.recycle(outgoing);
+                if !is_current {
+                    return;
+                }
+                if error.kind() == io::ErrorKind::UnexpectedEof {
+                    self.stats.files_truncated.add(1);
+                    self.content.events.push(Event::FileTruncated);
+                }
+                if let Some(slot) = self.slots.get_mut(token.slot) {
+                    slot.send = None;
+                }
+                self.broken(token.slot);
+            }
+        }
+    }
+
+    fn told(&mut self, message: Message) {
+        match message {
+            Message::Swap(generation) => {
+                self.moment.generation = generation.number;
+                self.content.events.push(Event::Swapped { generation: generation.number });
+                self.content.adopt(generation);
+                self.stats.swaps.add(1);
+            }
+            Message::Drain(time) => {
+                let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+                let deadline = self.moment.nanos.saturating_add(nanos);
+                self.moment.is_draining = true;
+                if self.drain == Drain::No {
+                    for listener in 0..self.listeners.len() {
+                        self.ring.unlisten(listener as u32);
+                    }
+                    self.accept_retry = None;
+                    self.drain = Drain::Begun { deadline };
+                } else if let Drain::Going { deadline: before } | Drain::Begun { deadline: before } = &mut self.drain {
+                    *before = deadline.min(*before);
+                }
+            }
+            Message::Done(done) => {
+                for id in self.content.done(done) {
+                    if self.slots.get_mut(id.slot).is_some_and(|slot| slot.serial == id.serial) {
+                        self.step(id.slot, Said::Ready);
+                    }
+                }
+                self.content.forget_failures();
+            }
+        }
+    }
+
+    fn tick(&mut self, slot: u32) {
+        let Some(entry) = self.slots.get_mut(slot) else { return };
+        if entry.conn.deadline().is_some_and(|deadline| deadline <= self.moment.nanos) {
+            self.step(slot, Said::Tick);
+        } else {
+            self.schedule(slot);
+        }
+    }
+
+    /// Tells the connection what happened and does what it says.
+    fn step(&mut self, slot: u32, said: Said) {
+        let mut next = self.tell(slot, said);
+        loop {
+            match next {
+                Some(Step::Recv) => self.receive(slot),
+                Some(Step::Send) => match self.lower() {
+                    Ok(outgoing) => self.send(slot, outgoing),
+                    Err(outgoing) => {
+                        self.recycle(outgoing);
+                        next = self.tell(slot, Said::Failed);
+                        continue;
+                    }
+                },
+                Some(Step::Wait | Step::Stay) => {}
+                Some(Step::ShutdownThenDrain) => {
+                    self.ring.shutdown(slot);
+                    self.receive(slot);
+                }
+                Some(Step::Close(why)) => {
+                    self.stats.closed(why);
+                    let ending = if why == Closed::SendTime { Ending::Reset } else { Ending::Close };
+                    return self.close(slot, ending);
+                }
+                None => return,
+            }
+            return self.schedule(slot);
+        }
+    }
+
+    fn tell(&mut self, slot: u32, said: Said) -> Option<Step> {
+        let entry = self.slots.get_mut(slot)?;
+        self.content.asking = SlotId { slot, serial: entry.serial };
+        self.content.begin_batch();
+        let Slot { conn, listener, .. } = entry;
+        let input = match said {
+            Said::Bytes => Input::Bytes(self.ring.received()),
+            Said::Eof => Input::Eof,
+            Said::Sent { bytes, is_all } => Input::Sent { bytes, is_all },
+            Said::Ready => Input::Ready,
+            Said::Failed => Input::Failed,
+            Said::Tick => Input::Tick,
+        };
+        let mut env = Env {
+            moment: &self.moment,
+            limits: &self.limits,
+            service: &mut self.content,
+            scratch: &mut self.scratch,
+            local: self.listeners.get(*listener as usize).and_then(|listening| listening.local),
+        };
+        Some(conn.on(input, &mut env))
+    }
+
+    /// Turns the batch into something to send: small bodies are copied behind their heads, large ones stay files. The
+    /// outgoing comes back as an error when a body cannot be read.
+    fn lower(&mut self) -> Result<Box<Outgoing>, Box<Outgoing>> {
+        let mut outgoing = self.spare.pop().unwrap_or_default();
+        let Batch { bytes, parts, owned, plans } = &mut self.scratch.batch;
+        let copy_bytes_max = if plans.len() > 1 { COPY_BYTES_MAX_BATCHED } else { COPY_BYTES_MAX };
+        for part in parts.iter() {
+            match *part {
+                Part::Bytes { start, len } => {
+                    outgoing.push_copy(&bytes[start as usize..start as usize + len as usize]);
+                }
+                Part::Owned(number) => outgoing.push_owned(std::mem::take(&mut owned[number as usize])),
+                Part::Span(span) => {
+                    let Some(file) = self.content.file(span.source) else { return Err(outgoing) };
+                    if span.len > copy_bytes_max {
+                        outgoing.push_file(file.clone(), span.offset, span.len);
+                        continue;
+                    }
+                    let read = outgoing.push_read(span.len as usize, |into| file.read_at(span.offset, into));
+                    if read.is_err() {
+                        self.stats.files_truncated.add(1);
+                        self.content.events.push(Event::FileTruncated);
+                        return Err(outgoing);
+                    }
+                }
+            }
+        }
+        for plan in plans.iter() {
+            self.stats.answered(plan.status);
+        }
+        Ok(outgoing)
+    }
+
+    fn arm(&mut self, slot: u32) -> Token {
+        self.arming = self.arming.wrapping_add(1);
+        Token { slot, arming: self.arming }
+    }
+
+    fn receive(&mut self, slot: u32) {
+        let token = self.arm(slot);
+        if let Some(entry) = self.slots.get_mut(slot) {
+            if entry.recv.is_none() {
+                entry.recv = Some(token.arming);
+                self.ring.recv(token);
+            }
+        }
+    }
+
+    fn send(&mut self, slot: u32, outgoing: Box<Outgoing>) {
+        let token = self.arm(slot);
+        if let Some(entry) = self.slots.get_mut(slot) {
+            entry.send = Some(token.arming);
+            self.ring.send(token, outgoing);
+        }
+    }
+
+    fn schedule(&mut self, slot: u32) {
+        if let Some(deadline) = self.slots.get_mut(slot).and_then(|entry| entry.conn.deadline()) {
+            self.timers.set(slot, deadline);
+        }
+    }
+
+    /// The connection failed under us; nothing more can be said on it.
+    fn broken(&mut self, slot: u32) {
+        self.stats.closed_broken.add(1);
+        self.close(slot, Ending::Reset);
+    }
+
+    fn close(&mut self, slot: u32, ending: Ending) {
+        if self.slots.remove(slot).is_none() {
+            return;
+        }
+        self.timers.cancel(slot);
+        self.ring.close(slot, ending);
+        self.stats.connections_open.sub(1);
+        if self.is_at_limit && self.slots.len() < self.limits.connections_max {
+            self.is_at_limit = false;
+            self.resume_accepting();
+        }
+    }
+
+    fn retry_accept(&mut self) {
+        if self.accept_retry.is_some_and(|at| at <= self.moment.nanos) {
+            self.accept_retry = None;
+            if !self.is_at_limit {
+                self.resume_accepting();
+            }
+        }
+    }
+
+    fn resume_accepting(&mut self) {
+        if self.drain == Drain::No {
+            for listener in 0..self.listeners.len() {
+                self.ring.resume(listener as u32);
+            }
+        }
+    }
+
+    /// False: drained.
+    fn go_on_draining(&mut self) -> bool {
+        match self.drain {
+            Drain::No => return true,
+            // The first turn after the message: what was in the kernel has been read. (The turn of the message itself
+            // may have begun before it.)
+            Drain::Begun { deadline } => {
+                self.drain = Drain::Going { deadline };
+                return true;
+            }
+            Drain::Going { deadline } => {
+                let is_over = deadline <= self.moment.nanos;
+                for slot in self.slots.pick(|slot| is_over || slot.conn.is_idle()) {
+                    self.stats.closed_by_drain.add(u64::from(is_over));
+                    self.close(slot, if is_over { Ending::Reset } else { Ending::Close });
+                }
+            }
+        }
+        self.slots.len() > 0
+    }
+
+    fn recycle(&mut self, mut outgoing: Box<Outgoing>) {
+        if self.spare.len() < SPARE_OUTGOINGS_MAX && outgoing.bytes.capacity() <= SPARE_OUTGOING_BYTES_MAX {
+            outgoing.clear();
+            self.spare.push(outgoing);
+        }
+    }
+}
+
+/// An [`Input`] without its bytes, which the ring holds.
+#[derive(Clone, Copy, Debug)]
+enum Said {
+    Bytes,
+    Eof,
+    Sent { bytes: u64, is_all: bool },
+    Ready,
+    Failed,
+    Tick,
+}
