@@ -71,8 +71,8 @@ pub(crate) struct Parts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Drain {
     No,
-    /// The listeners are being emptied; connections with nothing under way are closed after this turn, so that what the
-    /// kernel already holds of a request is read first.
+    /// The listeners were emptied. Connections with nothing under way are closed after the first turn that hears nothing,
+    /// so that what the kernel already holds of a request is read first: one turn may not take all of it.
     Begun { deadline: u64 },
     Going { deadline: u64 },
 }
@@ -149,7 +149,9 @@ impl<R: Ring> Worker<R> {
     pub(crate) fn turn(&mut self) -> io::Result<bool> {
         self.ring.turn(self.deadline())?;
         self.read_time();
+        let mut has_heard = false;
         while let Some(completion) = self.ring.next() {
+            has_heard |= !matches!(completion, Completion::Sent { .. });
             self.completed(completion);
         }
         while let Some(slot) = self.timers.expire(self.moment.nanos) {
@@ -159,7 +161,7 @@ impl<R: Ring> Worker<R> {
         for event in std::mem::take(&mut self.content.events) {
             self.reporter.tell(self.moment.unix_seconds, &event);
         }
-        Ok(self.go_on_draining())
+        Ok(self.go_on_draining(has_heard))
     }
 
     /// Connections open now.
@@ -177,7 +179,7 @@ impl<R: Ring> Worker<R> {
     fn deadline(&self) -> Option<u64> {
         let drain = match self.drain {
             Drain::No => None,
-            // One more turn, without waiting.
+            // Another turn, without waiting.
             Drain::Begun { .. } => Some(0),
             Drain::Going { deadline } => Some(deadline),
         };
@@ -478,23 +480,22 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    /// False: drained.
-    fn go_on_draining(&mut self) -> bool {
-        match self.drain {
+    /// `has_heard`: this turn brought more than outcomes of sends, as the turn of the message itself always does. False:
+    /// drained.
+    fn go_on_draining(&mut self, has_heard: bool) -> bool {
+        let (deadline, is_reading) = match self.drain {
             Drain::No => return true,
-            // The first turn after the message: what was in the kernel has been read. (The turn of the message itself
-            // may have begun before it.)
-            Drain::Begun { deadline } => {
-                self.drain = Drain::Going { deadline };
-                return true;
-            }
-            Drain::Going { deadline } => {
-                let is_over = deadline <= self.moment.nanos;
-                for slot in self.slots.pick(|slot| is_over || slot.conn.is_idle()) {
-                    self.stats.closed_by_drain.add(u64::from(is_over));
-                    self.close(slot, if is_over { Ending::Reset } else { Ending::Close });
-                }
-            }
+            Drain::Begun { deadline } => (deadline, has_heard),
+            Drain::Going { deadline } => (deadline, false),
+        };
+        let is_over = deadline <= self.moment.nanos;
+        if is_reading && !is_over {
+            return true;
+        }
+        self.drain = Drain::Going { deadline };
+        for slot in self.slots.pick(|slot| is_over || slot.conn.is_idle()) {
+            self.stats.closed_by_drain.add(u64::from(is_over));
+            self.close(slot, if is_over { Ending::Reset } else { Ending::Close });
         }
         self.slots.len() > 0
     }
