@@ -299,3 +299,13 @@ fn the_longest_entry() {
     assert!(found.variants[3].1.contains(value));
     assert!(answer_of(&pack, "/b").unwrap().is_some());
 }
+
+#[test]
+fn a_pack_of_empty_bodies_has_no_payloads() {
+    let (bytes, summary) =
+        try_build(&[Content::new("/a", "a/b", b""), Content::new("/b", "a/b", b"")], options()).unwrap();
+    let pack = Pack::from_bytes(bytes).unwrap();
+    assert_eq!((summary.payloads, pack.info().sections[0].bytes), (0, 0));
+    assert_eq!(answer_of(&pack, "/b").unwrap().unwrap().variants[0].2, b"");
+    assert_eq!(pack.verify(&mut |_, _| {}).problems, []);
+}

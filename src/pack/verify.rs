@@ -174,12 +174,12 @@ impl Examination<'_> {
     }
 
     /// A newer minor version may use what this one leaves zero.
-    fn is_of_this_minor(&self) -> bool {
-        self.pack.info().minor <= MINOR
+    fn is_of_a_newer_minor(&self) -> bool {
+        self.pack.info().minor > MINOR
     }
 
     fn header(&mut self) {
-        if self.is_of_this_minor() {
+        if !self.is_of_a_newer_minor() {
             let used = size_of::<Header>() as u64;
             self.zeros(used, HEADER_CHECKSUM_AT as u64 - used, "what is reserved in the header is not zero");
         }
@@ -279,7 +279,9 @@ impl Examination<'_> {
         let texts: usize = record.variants().map(|variant| variant.lines().len()).sum();
         let end = RECORD_HEAD_BYTES + VARIANT_BYTES * record.variant_count() + key.len() + texts;
         let padding = record.as_bytes().get(end..).unwrap_or_default();
-        if self.is_of_this_minor() && (padding.len() as u64 >= RECORD_ALIGN || padding.iter().any(|&byte| byte != 0)) {
+        if !self.is_of_a_newer_minor()
+            && (padding.len() as u64 >= RECORD_ALIGN || padding.iter().any(|&byte| byte != 0))
+        {
             self.problem(offset, "the padding of a record is not zero", Some(key));
         }
         let mut text = end - texts;

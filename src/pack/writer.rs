@@ -780,3 +780,93 @@ impl<S: Read + Write + Seek> Spool<S> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pack::{Pack, PackError, Record};
+    use std::io::Cursor;
+    use std::sync::Arc;
+
+    #[test]
+    fn a_payload_outside_the_pack_is_for_the_library_alone() {
+        let (mut out, mut spool) = (Cursor::new(Vec::new()), Cursor::new(Vec::new()));
+        let mut writer = PackWriter::create_private(&mut out, &mut spool, WriterOptions::default()).unwrap();
+        let external = External { number: 5, bytes: 1 << 40, etag_hash: [0xab; 16] };
+        writer.add_external(Entry { key: "/large", content_type: "a/b", ..Entry::default() }, external).unwrap();
+        writer.add(Entry { key: "/small", bodies: &[(Encoding::Identity, b"x")], ..Entry::default() }).unwrap();
+        writer.finish().unwrap();
+        let bytes = out.into_inner();
+        assert_eq!(Pack::from_bytes(bytes.clone()).unwrap_err(), PackError::External);
+
+        let pack = Pack::from_source_private(Arc::new(bytes)).unwrap();
+        let (mut checked, mut record) = (pack.checked(), Record::default());
+        assert_eq!(pack.lookup(b"/large", &mut checked, &mut record), Ok(true));
+        let variant = record.variant(0).unwrap();
+        assert!(record.flags().external());
+        assert_eq!((variant.payload_offset(), variant.payload_bytes()), (5, 1 << 40));
+        assert_eq!(variant.etag(), format!("\"{}\"", "ab".repeat(16)).as_bytes());
+        assert_eq!(variant.length_line(), b"Content-Length: 1099511627776\r\n");
+        assert_eq!(pack.lookup(b"/small", &mut checked, &mut record), Ok(true));
+        assert!(!record.flags().external());
+        assert_eq!(pack.verify(&mut |_, _| {}).problems, []);
+    }
+
+    /// A disk that is full after so many bytes.
+    struct Full(Cursor<Vec<u8>>, u64);
+
+    impl Write for Full {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            let room = self.1.saturating_sub(self.0.position()) as usize;
+            if room == 0 {
+                return Err(std::io::ErrorKind::StorageFull.into());
+            }
+            self.0.write(&bytes[..bytes.len().min(room)])
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Read for Full {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            self.0.read(into)
+        }
+    }
+
+    impl Seek for Full {
+        fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
+
+    #[test]
+    fn a_full_disk_is_an_error_wherever_it_happens() {
+        let body = vec![7; 2000];
+        let write = |out_bytes: u64, spool_bytes: u64| {
+            let mut out = Full(Cursor::new(Vec::new()), out_bytes);
+            let mut writer =
+                PackWriter::create(&mut out, Full(Cursor::new(Vec::new()), spool_bytes), WriterOptions::default())?;
+            for number in 0..600u64 {
+                let key = format!("/{number}");
+                let result = writer.add(Entry {
+                    key: &key,
+                    bodies: &[(Encoding::Identity, &body[number as usize..])],
+                    ..Entry::default()
+                });
+                if let Err(error) = result {
+                    assert!(matches!(writer.finish(), Err(WriteError::Broken)));
+                    return Err(error);
+                }
+            }
+            writer.finish().map(|_| out.0.into_inner())
+        };
+        let whole = write(u64::MAX, u64::MAX).unwrap().len() as u64;
+        for (out_bytes, spool_bytes) in
+            [(0, u64::MAX), (4096, u64::MAX), (70_000, u64::MAX), (whole - 1, u64::MAX), (whole, 1000)]
+        {
+            assert!(matches!(write(out_bytes, spool_bytes), Err(WriteError::Io(_))), "{out_bytes} {spool_bytes}");
+        }
+    }
+}
