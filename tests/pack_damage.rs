@@ -78,7 +78,7 @@ fn no_flipped_byte_of_a_pack_with_a_large_payload_gives_a_wrong_answer() {
     let count = bytes.len();
     let (payloads, edges) = (4096..154_000, [65_536 + 4096, 131_072 + 4096].map(|edge| edge - 2..edge + 2));
     let rest = (154_000..count).step_by(5);
-    let places = payloads.step_by(4099).chain(edges.into_iter().flatten()).chain(rest).chain([count - 1]);
+    let places = payloads.step_by(1009).chain(edges.into_iter().flatten()).chain(rest).chain([count - 1]);
     assert_eq!(flip_all(bytes, &large, places), [] as [usize; 0]);
 }
 
@@ -241,7 +241,7 @@ fn hostile_bytes_under_right_checksums_do_no_harm() {
     let contents = small_site();
     let (good, keys) = (build(&contents), contents.iter().map(|content| content.key.clone()).collect::<Vec<_>>());
     let layout = layout(&good);
-    let places = layout.used.iter().flat_map(|span| span.clone().step_by(2)).chain((8..832).step_by(3));
+    let places = layout.used.iter().flat_map(|span| span.clone()).chain(8..832);
     let (mut random, mut opened) = (Random(3), 0);
     for at in places {
         let mut bytes = good.clone();
@@ -254,7 +254,7 @@ fn hostile_bytes_under_right_checksums_do_no_harm() {
         reseal(&mut bytes, &layout);
         opened += usize::from(exercise(bytes, &keys));
     }
-    assert!(opened > 500, "{opened}"); // so the checksums were right, and the rest was put to the test
+    assert!(opened > 1000, "{opened}"); // so the checksums were right, and the rest was put to the test
 }
 
 #[test]
