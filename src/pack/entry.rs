@@ -7,7 +7,7 @@ use super::key;
 use super::layout::*;
 use bytemuck::Zeroable;
 use std::io::{Read, Seek, SeekFrom};
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 /// Bytes of a body that are read at once.
 pub(super) const COPY_BYTES: usize = 64 * 1024;
@@ -144,6 +144,25 @@ pub(super) fn choose_bodies<'a>(
     bodies.retain(|(encoding, body)| *encoding == Encoding::Identity || body.bytes() < plain);
     let dropped = (all - bodies.len()) as u64;
     Ok((bodies, dropped))
+}
+
+/// The bodies with their hashes. A stream is read for this, so all that can be wrong with it shows before anything is
+/// written.
+pub(super) fn hash_bodies<'a>(
+    entry: &Entry<'_>,
+    bodies: Vec<(Encoding, Body<'a>)>,
+) -> Result<Vec<(Encoding, Body<'a>, u128)>, WriteError> {
+    let mut hashed = Vec::with_capacity(bodies.len());
+    for (encoding, mut body) in bodies {
+        let hash = match &mut body {
+            Body::Bytes(body) => xxh3_128(body),
+            Body::External(external) => u128::from_be_bytes(external.etag_hash),
+            Body::Stream(stream, bytes) => copy_stream(*stream, *bytes, &mut |_| Ok(true))?
+                .ok_or_else(|| entry_error(entry, "the body does not have the length that was announced"))?,
+        };
+        hashed.push((encoding, body, hash));
+    }
+    Ok(hashed)
 }
 
 /// The two texts of a class: what goes with every answer, and what goes with content.

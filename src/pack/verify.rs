@@ -11,7 +11,7 @@
 //! Memory does not grow with the number of keys: one bit for each page and chunk, and a small table of payloads seen.
 #![forbid(unsafe_code)]
 
-use super::checked::{Bits, Checked};
+use super::checked::{Bits, Checked, PAGE_DIFFERS};
 use super::error::LookupError;
 use super::field::is_lines;
 use super::key;
@@ -233,9 +233,15 @@ impl Examination<'_> {
                     place += record.bytes();
                     self.advance(record.bytes());
                 }
+                Err(_) if self.report.problems.len() == PROBLEMS_MAX => break,
+                // The length of this record is not to be trusted, so the slots say where the next one begins.
+                Err(LookupError::Damaged { offset, what: PAGE_DIFFERS, .. }) => {
+                    let page_end = offset - map.records.offset + PAGE_BYTES;
+                    place = self.next_place(page_end - 1); // the page was told before
+                }
                 Err(error) => {
                     self.error(error, None);
-                    place = self.next_place(place); // the length of this record is not to be trusted
+                    place = self.next_place(place);
                 }
             }
         }

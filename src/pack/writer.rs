@@ -16,7 +16,7 @@ use super::blocks::Blocks;
 use super::dedupe::{Dedupe, push_by_eighths};
 use super::entry::{
     Body, COPY_BYTES, Entry, External, Stored, build_record, check_entry, choose_bodies, class_texts, copy_stream,
-    entry_error,
+    entry_error, hash_bodies,
 };
 use super::error::WriteError;
 use super::index::{Index, header_page, row, write_classes, write_radix};
@@ -166,11 +166,12 @@ impl<W: Read + Write + Seek, S: Read + Write + Seek> PackWriter<W, S> {
         if self.slots.len() as u64 >= KEYS_MAX {
             return Err(WriteError::Whole("a pack has at most 4,294,967,295 keys; deal them to shards"));
         }
+        let bodies = hash_bodies(entry, bodies)?;
         let classes = self.classes_of(entry, &bodies)?;
         self.broken = true; // until all of it is written
         let mut stored = Vec::with_capacity(bodies.len());
-        for (encoding, body) in bodies {
-            stored.push((encoding, self.store(entry, body)?));
+        for (encoding, body, hash) in bodies {
+            stored.push((encoding, self.store(entry, body, hash)?));
         }
         let record = build_record(entry, &fields, &stored, &classes);
         let place = self.spool.append(&record)?;
@@ -184,9 +185,9 @@ impl<W: Read + Write + Seek, S: Read + Write + Seek> PackWriter<W, S> {
     }
 
     /// The class numbers of the variants; new classes are made.
-    fn classes_of(&mut self, entry: &Entry<'_>, bodies: &[(Encoding, Body<'_>)]) -> Result<Vec<u16>, WriteError> {
+    fn classes_of(&mut self, entry: &Entry<'_>, bodies: &[(Encoding, Body<'_>, u128)]) -> Result<Vec<u16>, WriteError> {
         let mut numbers = Vec::with_capacity(bodies.len());
-        for (encoding, _) in bodies {
+        for (encoding, ..) in bodies {
             let texts = class_texts(entry, *encoding, bodies.len() > 1);
             if let Some(&number) = self.classes.get(&texts) {
                 numbers.push(number);
@@ -208,19 +209,12 @@ impl<W: Read + Write + Seek, S: Read + Write + Seek> PackWriter<W, S> {
     }
 
     /// Makes sure that the pack has a body, and says where.
-    fn store(&mut self, entry: &Entry<'_>, mut body: Body<'_>) -> Result<Stored, WriteError> {
+    fn store(&mut self, entry: &Entry<'_>, mut body: Body<'_>, hash: u128) -> Result<Stored, WriteError> {
         let bytes = body.bytes();
-        let hash = match &mut body {
-            Body::External(external) => {
-                return Ok(Stored { offset: external.number, bytes, hash: external.etag_hash, external: true });
-            }
-            Body::Bytes(body) => xxh3_128(body),
-            Body::Stream(stream, _) => {
-                let hash = copy_stream(stream, bytes, &mut |_| Ok(true))?;
-                hash.ok_or_else(|| entry_error(entry, "the body does not have the length that was announced"))?
-            }
-        };
         let stored = |offset| Stored { offset, bytes, hash: hash.to_be_bytes(), external: false };
+        if let Body::External(external) = body {
+            return Ok(Stored { external: true, ..stored(external.number) });
+        }
         if bytes == 0 {
             return Ok(stored(HEADER_BYTES));
         }
