@@ -39,7 +39,7 @@ pub struct WriterOptions {
     pub sequence: u64,
     /// Which shard this is, from 0.
     pub shard_index: u32,
-    /// How many shards there are. Keys are dealt by `XXH64(key, seed 0) % shard_count`; the caller deals them.
+    /// How many shards there are. The caller deals the keys to them: [`super::key::shard_of`].
     pub shard_count: u32,
 }
 
