@@ -11,6 +11,7 @@
 //! What cannot be served is not an error: it is left out and listed with its reason ([`Scan::skipped`]).
 #![forbid(unsafe_code)]
 
+mod mount;
 mod pack;
 
 pub use pack::{Packed, Packing, Prepared, write_pack};
