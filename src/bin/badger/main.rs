@@ -10,7 +10,6 @@ mod pack_files;
 mod pack_records;
 mod progress;
 mod record_line;
-mod source;
 mod text;
 mod verify;
 
