@@ -164,3 +164,18 @@ fn every_answer_of_the_golden_site() {
     assert_eq!(sections.len(), 7);
     assert!(sections.iter().all(Option::is_some));
 }
+
+/// The dump in `FORMAT.md` is that of the file, and leaves out nothing but zeros.
+#[test]
+fn the_dump_in_the_document_is_the_tiny_pack() {
+    let document = include_str!("../src/pack/FORMAT.md");
+    let mut bytes = golden("tiny.badger", &tiny());
+    for line in document.lines().filter(|line| line.len() > 58 && line.as_bytes()[8..10] == *b"  ") {
+        let Ok(offset) = usize::from_str_radix(&line[..8], 16) else { continue };
+        for (place, byte) in line[10..58].split_whitespace().enumerate() {
+            assert_eq!(u8::from_str_radix(byte, 16).unwrap(), bytes[offset + place], "{line}");
+            bytes[offset + place] = 0;
+        }
+    }
+    assert_eq!(bytes.iter().position(|&byte| byte != 0), None);
+}

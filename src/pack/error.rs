@@ -131,8 +131,8 @@ impl std::fmt::Display for LookupError {
 
 impl std::error::Error for LookupError {}
 
-/// Why an entry or a pack could not be written. After [`WriteError::Io`], [`WriteError::BodyChanged`] or
-/// [`WriteError::Broken`] the pack cannot be finished; after any other error of `add` the entry is left out, and the
+/// Why an entry or a pack could not be written. An error that leaves the output half written (it failed, or a body changed
+/// while it was stored) makes all later calls answer [`WriteError::Broken`]; after any other the entry is left out, and the
 /// writer goes on.
 #[derive(Debug)]
 #[non_exhaustive]

@@ -200,7 +200,15 @@ impl Mapping {
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
         // Fits: `contains` was asked.
-        self.guarded.read((offset - self.offset) as usize, into).map_err(|_| ReadError::Truncated)
+        let start = (offset - self.offset) as usize;
+        // The lengths that a lookup reads have copies of their own.
+        let copied = match into.len() {
+            8 => self.guarded.read_array(start, sized::<8>(into)),
+            64 => self.guarded.read_array(start, sized::<64>(into)),
+            256 => self.guarded.read_array(start, sized::<256>(into)),
+            _ => self.guarded.read(start, into),
+        };
+        copied.map_err(|_| ReadError::Truncated)
     }
 }
 
@@ -208,6 +216,11 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         unmap(self.start, self.len);
     }
+}
+
+/// The array that a slice of its length is.
+fn sized<const N: usize>(slice: &mut [u8]) -> &mut [u8; N] {
+    slice.try_into().expect("the length was just matched")
 }
 
 /// Takes a mapping out of the address space. Called once for each, by its owner.
@@ -341,7 +354,18 @@ mod tests {
         let bytes: Vec<u8> = (0..20_000_u32).map(|at| (at % 251) as u8).collect();
         for (name, file) in every_store(&bytes) {
             assert_eq!(file.len(), 20_000, "{name}");
-            for (offset, len) in [(0, 0), (0, 1), (0, 20_000), (4095, 2), (4999, 200), (19_999, 1), (20_000, 0)] {
+            for (offset, len) in [
+                (0, 0),
+                (0, 1),
+                (5001, 8),
+                (5001, 64),
+                (5001, 256),
+                (0, 20_000),
+                (4095, 2),
+                (4999, 200),
+                (19_999, 1),
+                (20_000, 0),
+            ] {
                 let mut into = vec![0; len];
                 file.read_at(offset as u64, &mut into).unwrap();
                 assert_eq!(into, bytes[offset..offset + len], "{name} {offset}+{len}");
