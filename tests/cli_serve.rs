@@ -92,7 +92,8 @@ fn directories_and_packs_are_served_and_swapped_and_drained() {
     assert!(served.get("/gallery/7").starts_with("HTTP/1.1 404 "));
     assert!(served.get("/gallery/8").ends_with("eight"));
 
-    folder.write("gallery.badger", "no pack any more");
+    // Replaced as packs are: the old file goes on being read.
+    std::fs::rename(folder.write("new", "no pack any more"), folder.path("gallery.badger")).unwrap();
     served.signal("HUP");
     served.wait_for("gallery.badger: not a badger pack");
     served.wait_for("the old content is still served");
@@ -137,7 +138,8 @@ fn errors() {
     folder.badger("serve text").failed("text: not a badger pack");
     folder.badger("serve nothing").failed_without_help("cannot open nothing: No such file");
     folder.badger("serve site --listen nonsense").failed_without_help("cannot listen on nonsense: ");
-    let outcome = folder.badger(&format!("serve site --listen {address}")).failed(&format!("cannot listen on {address}: "));
+    let outcome =
+        folder.badger(&format!("serve site --listen {address}")).failed(&format!("cannot listen on {address}: "));
     assert!(outcome.stderr.contains("Address already in use"), "{}", outcome.stderr);
     folder.badger("serve --mount /a=site --mount /{x}=site --listen 127.0.0.1:0").failed_without_help("");
     for usage in ["serve", "serve site --mount a=b", "serve site --backend select", "serve site --workers 0"] {
