@@ -143,7 +143,7 @@ impl Input {
             reader: Box::new(BufReader::with_capacity(PIECE_BYTES, file)),
             name: path.display().to_string(),
             folder: path.parent().map(Path::to_owned).unwrap_or_default(),
-            bytes: found.is_file().then(|| found.len()),
+            bytes: found.is_file().then_some(found.len()),
         })
     }
 
@@ -372,7 +372,6 @@ fn add<W: Read + Write + Seek, S: Read + Write + Seek>(
         headers: &headers,
         bodies: &bodies,
         ordinal: ready.line,
-        ..Entry::default()
     };
     let added = match &mut stream {
         Some((file, bytes)) => writer.add_from(entry, file, *bytes),
