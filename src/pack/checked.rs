@@ -19,6 +19,9 @@ use super::view::{Inner, Pack};
 use std::sync::{Arc, Weak};
 use xxhash_rust::xxh3::xxh3_64;
 
+/// What is wrong with a page whose checksum differs.
+pub(super) const PAGE_DIFFERS: &str = "the checksum of this page differs";
+
 /// What one worker has verified of one pack. Made by [`Pack::checked`].
 #[derive(Debug)]
 pub struct Checked {
@@ -157,7 +160,7 @@ impl Inner {
         let mut expected = [0; 8];
         self.read(self.map.page_sums.offset + number * 8, &mut expected)?;
         if xxh3_64(page).to_le_bytes() != expected {
-            return Err(self.damaged(offset, "the checksum of this page differs"));
+            return Err(self.damaged(offset, PAGE_DIFFERS));
         }
         Ok(())
     }

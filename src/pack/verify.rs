@@ -11,11 +11,12 @@
 //! Memory does not grow with the number of keys: one bit for each page and chunk, and a small table of payloads seen.
 #![forbid(unsafe_code)]
 
-use super::checked::{Bits, Checked};
+use super::checked::{Bits, Checked, PAGE_DIFFERS};
 use super::error::LookupError;
 use super::field::is_lines;
 use super::key;
 use super::layout::*;
+use super::open::check_trailer;
 use super::record::Record;
 use super::view::{Inner, Pack};
 use std::mem::size_of;
@@ -174,12 +175,12 @@ impl Examination<'_> {
     }
 
     /// A newer minor version may use what this one leaves zero.
-    fn is_of_this_minor(&self) -> bool {
-        self.pack.info().minor <= MINOR
+    fn is_of_a_newer_minor(&self) -> bool {
+        self.pack.info().minor > MINOR
     }
 
     fn header(&mut self) {
-        if self.is_of_this_minor() {
+        if !self.is_of_a_newer_minor() {
             let used = size_of::<Header>() as u64;
             self.zeros(used, HEADER_CHECKSUM_AT as u64 - used, "what is reserved in the header is not zero");
         }
@@ -199,6 +200,9 @@ impl Examination<'_> {
         let whole = self.each_piece(map.page_sums.offset, map.page_sums.bytes, &mut |piece| hasher.update(piece));
         if whole && hex(&hasher.digest128().to_be_bytes()) != self.pack.info().content_id {
             self.problem(map.page_sums.offset, "the page checksums do not give the content id of the header", None);
+        }
+        if let Err(error) = check_trailer(self.inner().source.as_ref(), &map) {
+            self.problem(map.page_sums.offset + map.page_sums.bytes, &error.to_string(), None);
         }
         let mut end = map.records.offset;
         for row in self.pack.info().sections.iter().filter(|row| row.offset >= map.records.offset) {
@@ -233,9 +237,15 @@ impl Examination<'_> {
                     place += record.bytes();
                     self.advance(record.bytes());
                 }
+                Err(_) if self.report.problems.len() == PROBLEMS_MAX => break,
+                // The length of this record is not to be trusted, so the slots say where the next one begins.
+                Err(LookupError::Damaged { offset, what: PAGE_DIFFERS, .. }) => {
+                    let page_end = offset - map.records.offset + PAGE_BYTES;
+                    place = self.next_place(page_end - 1); // the page was told before
+                }
                 Err(error) => {
                     self.error(error, None);
-                    place = self.next_place(place); // the length of this record is not to be trusted
+                    place = self.next_place(place);
                 }
             }
         }
@@ -279,7 +289,9 @@ impl Examination<'_> {
         let texts: usize = record.variants().map(|variant| variant.lines().len()).sum();
         let end = RECORD_HEAD_BYTES + VARIANT_BYTES * record.variant_count() + key.len() + texts;
         let padding = record.as_bytes().get(end..).unwrap_or_default();
-        if self.is_of_this_minor() && (padding.len() as u64 >= RECORD_ALIGN || padding.iter().any(|&byte| byte != 0)) {
+        if !self.is_of_a_newer_minor()
+            && (padding.len() as u64 >= RECORD_ALIGN || padding.iter().any(|&byte| byte != 0))
+        {
             self.problem(offset, "the padding of a record is not zero", Some(key));
         }
         let mut text = end - texts;

@@ -71,10 +71,18 @@ pub(crate) struct Parts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Drain {
     No,
-    /// The listeners were emptied. Connections with nothing under way are closed after the first turn that hears nothing,
-    /// so that what the kernel already holds of a request is read first: one turn may not take all of it.
-    Begun { deadline: u64 },
-    Going { deadline: u64 },
+    /// The message came in this turn, and the listeners are being emptied.
+    Begun {
+        deadline: u64,
+    },
+    /// One turn more, without a wait: what the kernel already holds of requests is read before anything is closed.
+    Settling {
+        deadline: u64,
+    },
+    /// Connections with nothing under way are closed, the others when they have their answers.
+    Going {
+        deadline: u64,
+    },
 }
 
 pub(crate) struct Worker<R: Ring> {
@@ -149,9 +157,7 @@ impl<R: Ring> Worker<R> {
     pub(crate) fn turn(&mut self) -> io::Result<bool> {
         self.ring.turn(self.deadline())?;
         self.read_time();
-        let mut has_heard = false;
         while let Some(completion) = self.ring.next() {
-            has_heard |= !matches!(completion, Completion::Sent { .. });
             self.completed(completion);
         }
         while let Some(slot) = self.timers.expire(self.moment.nanos) {
@@ -161,7 +167,7 @@ impl<R: Ring> Worker<R> {
         for event in std::mem::take(&mut self.content.events) {
             self.reporter.tell(self.moment.unix_seconds, &event);
         }
-        Ok(self.go_on_draining(has_heard))
+        Ok(self.go_on_draining())
     }
 
     /// Connections open now.
@@ -179,8 +185,7 @@ impl<R: Ring> Worker<R> {
     fn deadline(&self) -> Option<u64> {
         let drain = match self.drain {
             Drain::No => None,
-            // Another turn, without waiting.
-            Drain::Begun { .. } => Some(0),
+            Drain::Begun { .. } | Drain::Settling { .. } => Some(0),
             Drain::Going { deadline } => Some(deadline),
         };
         [self.timers.next(), self.accept_retry, drain].into_iter().flatten().min()
@@ -200,9 +205,9 @@ impl<R: Ring> Worker<R> {
             Completion::Received { token, result } => self.received(token, result),
             Completion::Sent { token, outgoing, result } => self.sent(token, outgoing, result),
             Completion::Accepted { listener, socket, peer } => self.accepted(listener, socket, peer),
-            Completion::AcceptFailed { error, .. } => {
+            Completion::AcceptFailed { listener, error } => {
                 self.stats.accept_failures.add(1);
-                self.content.events.push(Event::AcceptFailed { why: error.to_string() });
+                self.content.events.push(Event::AcceptFailed { listener, why: error.to_string() });
                 self.accept_retry = Some(self.moment.nanos + ACCEPT_RETRY_NANOS);
             }
             Completion::Woken => {
@@ -305,7 +310,10 @@ impl<R: Ring> Worker<R> {
                     }
                     self.accept_retry = None;
                     self.drain = Drain::Begun { deadline };
-                } else if let Drain::Going { deadline: before } | Drain::Begun { deadline: before } = &mut self.drain {
+                } else if let Drain::Begun { deadline: before }
+                | Drain::Settling { deadline: before }
+                | Drain::Going { deadline: before } = &mut self.drain
+                {
                     *before = deadline.min(*before);
                 }
             }
@@ -480,19 +488,18 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    /// `has_heard`: this turn brought more than outcomes of sends, as the turn of the message itself always does. False:
-    /// drained.
-    fn go_on_draining(&mut self, has_heard: bool) -> bool {
-        let (deadline, is_reading) = match self.drain {
+    /// False: drained.
+    fn go_on_draining(&mut self) -> bool {
+        let deadline = match self.drain {
             Drain::No => return true,
-            Drain::Begun { deadline } => (deadline, has_heard),
-            Drain::Going { deadline } => (deadline, false),
+            Drain::Begun { deadline } => {
+                self.drain = Drain::Settling { deadline };
+                return true;
+            }
+            Drain::Settling { deadline } | Drain::Going { deadline } => deadline,
         };
-        let is_over = deadline <= self.moment.nanos;
-        if is_reading && !is_over {
-            return true;
-        }
         self.drain = Drain::Going { deadline };
+        let is_over = deadline <= self.moment.nanos;
         for slot in self.slots.pick(|slot| is_over || slot.conn.is_idle()) {
             self.stats.closed_by_drain.add(u64::from(is_over));
             self.close(slot, if is_over { Ending::Reset } else { Ending::Close });

@@ -59,26 +59,28 @@ pub(crate) enum Accepting {
 }
 
 impl Listener {
-    /// Listens on a TCP address; port 0 lets the kernel choose. `[::]` takes IPv4 clients too.
-    ///
-    /// # Errors
-    /// What the kernel says, with the address.
+    /// As [`Listener::bind_inet_sized`], with the kernel's choice of buffers.
+    #[cfg(test)]
     pub(crate) fn bind_inet(address: SocketAddr) -> io::Result<Listener> {
         Listener::bind_inet_sized(address, BufferSizes::default())
     }
 
-    /// As [`Listener::bind_inet`], with the buffers that accepted connections inherit.
+    /// Listens on a TCP address, with the buffers that accepted connections inherit; port 0 lets the kernel choose. `[::]`
+    /// takes IPv4 clients too.
+    ///
+    /// # Errors
+    /// What the kernel says.
     pub(crate) fn bind_inet_sized(address: SocketAddr, sizes: BufferSizes) -> io::Result<Listener> {
-        try_bind_inet(address, sizes).map_err(|error| with_context(&error, &format!("cannot listen on {address}")))
+        try_bind_inet(address, sizes)
     }
 
     /// Listens on a Unix socket. A socket file that nobody listens on is replaced. The file goes when the listener does.
     ///
     /// # Errors
     /// `AddrInUse` when somebody listens there; `AlreadyExists` when the file is something else; what the kernel says
-    /// otherwise, with the path.
+    /// otherwise.
     pub(crate) fn bind_unix(path: &Path) -> io::Result<Listener> {
-        try_bind_unix(path).map_err(|error| with_context(&error, &format!("cannot listen on unix:{}", path.display())))
+        try_bind_unix(path)
     }
 
     /// Takes a listening stream socket that somebody else made. It is made non-blocking, also for whoever shares it.
@@ -104,6 +106,7 @@ impl Listener {
 
     /// A listener that says it listens at `local`, and that nobody can connect to: for backends that make up their
     /// connections.
+    #[cfg(test)]
     pub(crate) fn nowhere(local: Peer) -> io::Result<Listener> {
         Ok(Listener { socket: stream_socket(libc::AF_INET)?, local, made: None })
     }
@@ -152,7 +155,13 @@ impl Listener {
             Err(error) => return Err(error),
         }
         storage.len = Storage::ROOM;
-        // SAFETY: as above.
+        self.accept_plainly(storage)
+    }
+
+    /// For kernels, and seccomp filters, older than accept4.
+    fn accept_plainly(&self, storage: &mut Storage) -> io::Result<OwnedFd> {
+        let listener = self.socket.as_raw_fd();
+        // SAFETY: `storage` is valid for writing an address of at most `storage.len` bytes, and its length.
         let descriptor = checked(unsafe { libc::accept(listener, storage.address(), &mut storage.len) })?;
         // SAFETY: just made, and nobody else knows of it.
         let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
@@ -425,10 +434,6 @@ fn set_close_on_exec(socket: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn with_context(error: &io::Error, context: &str) -> io::Error {
-    io::Error::new(error.kind(), format!("{context}: {error}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -476,12 +481,34 @@ mod tests {
     }
 
     #[test]
-    fn a_taken_address_is_named_in_the_error() {
+    fn accepting_without_accept4_gives_the_same_flags() {
+        let listener = Listener::bind_inet("127.0.0.1:0".parse().unwrap()).unwrap();
+        let Peer::Inet(local) = listener.local() else { panic!() };
+        let client = TcpStream::connect(local).unwrap();
+        accepted(&listener);
+        let _second = TcpStream::connect(local).unwrap();
+        let mut storage = Storage::empty();
+        let socket = loop {
+            storage.len = Storage::ROOM;
+            match listener.accept_plainly(&mut storage) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => break outcome.unwrap(),
+            }
+        };
+        assert!(matches!(storage.peer(), Peer::Inet(peer) if peer != client.local_addr().unwrap()));
+        for (query, wanted) in [(libc::F_GETFL, libc::O_NONBLOCK), (libc::F_GETFD, libc::FD_CLOEXEC)] {
+            // SAFETY: neither takes a pointer.
+            let flags = unsafe { libc::fcntl(socket.as_raw_fd(), query) };
+            assert_ne!(flags & wanted, 0);
+        }
+    }
+
+    #[test]
+    fn a_taken_address_is_an_error() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
         let error = Listener::bind_inet(address).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        assert!(error.to_string().contains(&address.to_string()), "{error}");
     }
 
     #[test]
@@ -495,7 +522,6 @@ mod tests {
 
         let error = Listener::bind_unix(&path).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
         drop(listener);
         assert!(!path.exists(), "unlinked by the one that made it");
 

@@ -1,5 +1,7 @@
 //! What went wrong, and what to do about it.
 
+use badgerserver::OpenError;
+use badgerserver::pack::PackError;
 use std::fmt;
 
 /// An error that ends the program with exit code 1.
@@ -38,4 +40,17 @@ impl fmt::Display for Failure {
 /// An error of the system, with the path that it is about.
 pub(crate) fn io_failure(path: &std::path::Path, error: &std::io::Error) -> Failure {
     Failure::new(format!("{}: {error}", path.display()))
+}
+
+/// The remedy for a file that is no pack. The other errors say theirs.
+pub(crate) fn open_failure<T>(opened: Result<T, OpenError>) -> Result<T, Failure> {
+    opened.map_err(|error| {
+        let failure = Failure::new(error.to_string());
+        match error {
+            OpenError::Pack { source: PackError::NotAPack { .. }, .. } => {
+                failure.remedy("`badger pack files` and `badger pack records` make packs")
+            }
+            _ => failure,
+        }
+    })
 }

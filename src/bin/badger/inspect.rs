@@ -1,7 +1,6 @@
 //! `badger inspect PACK [KEY]`.
 
-use crate::failure::Failure;
-use crate::source;
+use crate::failure::{Failure, open_failure};
 use crate::text::{hexdump, print, safe, thousands};
 use badgerserver::pack::{Info, LookupError, Pack, Record, Section, Variant};
 use clap::Args;
@@ -28,7 +27,7 @@ pub(crate) struct InspectArguments {
 
 /// Exit code 1 when the key is not there or something is damaged.
 pub(crate) fn run(arguments: &InspectArguments) -> Result<ExitCode, Failure> {
-    let pack = source::open(&arguments.pack)?;
+    let pack = open_failure(Pack::open(&arguments.pack))?;
     let damaged = |error: LookupError| {
         Failure::new(error.to_string())
             .at(arguments.pack.display())

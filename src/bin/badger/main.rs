@@ -10,7 +10,7 @@ mod pack_files;
 mod pack_records;
 mod progress;
 mod record_line;
-mod source;
+mod serve;
 mod text;
 mod verify;
 
@@ -28,6 +28,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Serve packs and directories over HTTP
+    Serve(serve::ServeArguments),
     /// Make a pack
     #[command(subcommand)]
     Pack(PackCommand),
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Pack(PackCommand::Files(arguments)) => pack_files::run(&arguments),
         Command::Pack(PackCommand::Records(arguments)) => pack_records::run(arguments),
+        Command::Serve(arguments) => serve::run(arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     };

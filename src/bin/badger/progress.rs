@@ -12,15 +12,6 @@ impl Progress {
             Some(_) => "{msg} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
             None => "{msg} {spinner} {bytes}, {bytes_per_sec}",
         };
-        Progress::start(what, total, template)
-    }
-
-    /// Counts things, to `total`.
-    pub(crate) fn count(what: &'static str, total: u64) -> Progress {
-        Progress::start(what, Some(total), "{msg} {wide_bar} {human_pos} of {human_len}, {per_sec}, {eta} left")
-    }
-
-    fn start(what: &'static str, total: Option<u64>, template: &str) -> Progress {
         let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
         bar.set_style(
             ProgressStyle::with_template(template).expect("the templates are constants").progress_chars("=> "),

@@ -1,9 +1,9 @@
 //! `badger verify PACK`.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, open_failure};
 use crate::progress::Progress;
-use crate::source;
 use crate::text::{print, safe, thousands};
+use badgerserver::Pack;
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ pub(crate) struct VerifyArguments {
 
 /// Exit code 1 when anything is wrong.
 pub(crate) fn run(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
-    let pack = source::open(&arguments.pack)?;
+    let pack = open_failure(Pack::open(&arguments.pack))?;
     let report = {
         let progress = Progress::bytes("verifying", Some(pack.info().file_bytes));
         pack.verify(&mut |done, total| {

@@ -9,13 +9,10 @@
 
 use super::{DirectoryError, OpenFile, SIBLING_BYTES_MAX, Scan, ScannedFile, SkipReason, Skipped};
 use crate::pack::{Encoding, Entry, External, PackWriter, Summary, WriteError};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use xxhash_rust::xxh3::Xxh3;
+use std::io::{self, Read, Seek, Write};
 
 /// Longest file that is read whole; a longer one is streamed.
 const WHOLE_BYTES_MAX: u64 = SIBLING_BYTES_MAX;
-/// Bytes at each end of a file that stays outside which go into its tag.
-const TAG_SAMPLE_BYTES: u64 = 64 * 1024;
 
 /// A file's bytes as they go into the pack.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -192,34 +189,16 @@ fn add_outside<W: Read + Write + Seek, S: Read + Write + Seek>(
     outside: &mut Vec<String>,
 ) -> Result<Added, DirectoryError> {
     let file = &scan.files[index];
-    let (bytes, etag_hash) = match tag(scan, file) {
-        Ok(tag) => tag,
-        Err(error) => return Ok(Err(SkipReason::Unreadable(error.kind()))),
-    };
-    let external = External { number: outside.len() as u64, bytes, etag_hash };
+    if let Err(error) = OpenFile::open(scan, &file.path) {
+        return Ok(Err(SkipReason::Unreadable(error.kind())));
+    }
+    // The tag is never sent: hashing whole files would make a start as slow as reading the disk, and the file may change.
+    let external = External { number: outside.len() as u64, bytes: file.len, etag_hash: [0; 16] };
     for entry in entries(file, packing) {
         writer.add_external(entry, external).map_err(DirectoryError::Write)?;
     }
     outside.push(file.path.clone());
     Ok(Ok(()))
-}
-
-/// The length and the tag of a file that stays outside. Reading all of it would make a start take as long as reading
-/// the disk, so the tag is a hash of the length, the time of the last change and both ends.
-fn tag(scan: &Scan, file: &ScannedFile) -> io::Result<(u64, [u8; 16])> {
-    let mut open = OpenFile::open(scan, &file.path)?;
-    let bytes = open.content.len();
-    let mut hasher = Xxh3::new();
-    hasher.update(&bytes.to_le_bytes());
-    hasher.update(&open.content.modified_unix_seconds().to_le_bytes());
-    let mut sample = Vec::new();
-    for start in [0, bytes.saturating_sub(TAG_SAMPLE_BYTES)] {
-        sample.clear();
-        open.seek(SeekFrom::Start(start))?;
-        (&mut open).take(TAG_SAMPLE_BYTES).read_to_end(&mut sample)?;
-        hasher.update(&sample);
-    }
-    Ok((bytes, hasher.digest128().to_be_bytes()))
 }
 
 impl Scan {
@@ -281,7 +260,7 @@ impl Scan {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Folder;
+    use super::super::walk::tests::Folder;
     use super::*;
     use crate::pack::{Pack, Record, WriterOptions};
     use std::io::Cursor;
