@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 stamp![
     what_was_sent_before_is_answered,
+    a_long_pipeline_ends_with_close,
     idle_connections_end_at_once,
     the_last_answer_says_close,
     stuck_clients_are_cut_and_counted,
@@ -58,6 +59,34 @@ fn what_was_sent_before_is_answered(stage: &Stage) {
         assert_eq!((server.stats().connections_open, server.stats().responses_2xx), (0, 4 + 8 * 3));
         let refused = TcpStream::connect(address).map(drop).map_err(|error| error.kind());
         assert_eq!(refused, Err(ErrorKind::ConnectionRefused), "nobody listens after a drain");
+    }
+}
+
+/// Requests that fill the server's receive buffer to the byte: between two of its reads nothing is under way. What was
+/// read is answered; if that is not all, the last answer says so.
+fn a_long_pipeline_ends_with_close(stage: &Stage) {
+    const REQUEST_BYTES: usize = 512;
+    const REQUESTS: usize = 4 * badgerserver::limits::RECEIVE_BYTES / REQUEST_BYTES;
+    let padding = REQUEST_BYTES - request("GET", "/", "X: \r\n").len();
+    let ask = request("GET", "/", &format!("X: {}\r\n", "x".repeat(padding)));
+    assert_eq!(ask.len(), REQUEST_BYTES);
+    for round in 0..20 {
+        let server = stage.serve(Router::new().get("/", |_| Response::text("x")));
+        let mut client = server.connect();
+        client.get("/");
+        client.send(ask.repeat(REQUESTS).as_bytes());
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for index in 0..REQUESTS {
+                    let answer = client.answer("GET").unwrap_or_else(|broken| panic!("{round}, {index}: {broken:?}"));
+                    if answer.says_close() {
+                        break;
+                    }
+                }
+                client.assert_end();
+            });
+            assert_eq!(server.drain(LIMIT).connections_cut, 0);
+        });
     }
 }
 
