@@ -180,14 +180,6 @@ impl Client {
         assert_eq!(self.buffer, b"", "stray bytes");
     }
 
-    /// Reads to the end and throws it away.
-    pub(crate) fn drain(&mut self) {
-        while self.receive().unwrap() > 0 {
-            self.buffer.clear();
-        }
-        self.buffer.clear();
-    }
-
     /// Reads at least this many bytes of an answer and keeps them.
     pub(crate) fn begin_answer(&mut self, bytes: usize) {
         while self.buffer.len() < bytes {
@@ -219,11 +211,23 @@ fn check_head(head: &str, method: &str) -> (u16, usize) {
         assert_eq!(value, value.trim(), "field value {value:?}");
         fields.push((name.to_ascii_lowercase(), value));
     }
-    let values = |name: &str| -> Vec<&str> {
-        fields.iter().filter(|field| field.0 == name).map(|field| field.1).collect()
-    };
-    for name in ["content-length", "content-type", "content-range", "content-encoding", "etag", "last-modified",
-        "location", "connection", "vary", "allow", "retry-after", "accept-ranges", "cache-control"] {
+    let values =
+        |name: &str| -> Vec<&str> { fields.iter().filter(|field| field.0 == name).map(|field| field.1).collect() };
+    for name in [
+        "content-length",
+        "content-type",
+        "content-range",
+        "content-encoding",
+        "etag",
+        "last-modified",
+        "location",
+        "connection",
+        "vary",
+        "allow",
+        "retry-after",
+        "accept-ranges",
+        "cache-control",
+    ] {
         assert!(values(name).len() <= 1, "{name} twice in {head:?}");
     }
     let dates = values("date");

@@ -97,10 +97,12 @@ fn ten_thousand_come_and_go(stage: &Stage) {
             _ => system::reset(stream),
         }
     };
-    let accepted = |count| server.until("them to go", move |stats| {
-        // One that was reset before it was accepted never was there.
-        stats.connections_open == 0 && stats.connections_accepted + stats.accept_failures >= count
-    });
+    let accepted = |count| {
+        server.until("them to go", move |stats| {
+            // One that was reset before it was accepted never was there.
+            stats.connections_open == 0 && stats.connections_accepted + stats.accept_failures >= count
+        })
+    };
     (0..800).for_each(come_and_go);
     Client::connect(server.address()).get("/");
     accepted(0);

@@ -37,10 +37,7 @@ pub(crate) fn pack_file(folder: &Folder, name: &str, entries: &[Entry<'_>]) -> P
 }
 
 /// One body under one key.
-pub(crate) fn entry<'a>(
-    key: &'a str,
-    bodies: &'a [(badgerserver::pack::Encoding, &'a [u8])],
-) -> Entry<'a> {
+pub(crate) fn entry<'a>(key: &'a str, bodies: &'a [(badgerserver::pack::Encoding, &'a [u8])]) -> Entry<'a> {
     Entry { key, content_type: "application/octet-stream", bodies, ..Entry::default() }
 }
 

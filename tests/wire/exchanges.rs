@@ -290,9 +290,11 @@ fn mistakes_are_named(stage: &Stage) {
     }
 }
 
+type Check = fn(&Answer) -> bool;
+
 /// What answers `index` of a mixed pipeline: how it is asked, and whether it is right.
-fn mixed(index: usize) -> (&'static str, &'static str, fn(&Answer) -> bool) {
-    let kinds: [(&str, &str, fn(&Answer) -> bool); 5] = [
+fn mixed(index: usize) -> (&'static str, &'static str, Check) {
+    let kinds: [(&str, &str, Check); 5] = [
         ("GET", "/p/small", |answer| answer.status == 200 && answer.body == noise(1, SMALL)),
         ("HEAD", "/p/large", |answer| answer.status == 200 && answer.body.is_empty()),
         ("GET", "/nothing", |answer| answer.status == 404),

@@ -100,7 +100,6 @@ struct EthtoolValue {
 
 const ETHTOOL_STSO: u32 = 0x1f;
 const ETHTOOL_SGSO: u32 = 0x24;
-const SIOCETHTOOL: u64 = 0x8946;
 
 /// Brings the loopback interface up with packets of `mtu` bytes at most and no segmentation below TCP, so that what is
 /// captured is what would be on a wire.
@@ -111,19 +110,19 @@ pub(crate) fn set_loopback(mtu: c_int) -> io::Result<()> {
     for (place, &byte) in request.ifr_name.iter_mut().zip(b"lo") {
         *place = byte as libc::c_char;
     }
-    let call = |what: u64, request: &mut libc::ifreq| {
+    let call = |what: libc::Ioctl, request: &mut libc::ifreq| {
         // SAFETY: `request` is what these calls take, and what its union points to lives as long.
-        checked(unsafe { libc::ioctl(control.as_raw_fd(), what as _, &raw mut *request) })
+        checked(unsafe { libc::ioctl(control.as_raw_fd(), what, &raw mut *request) })
     };
     request.ifr_ifru.ifru_mtu = mtu;
-    call(libc::SIOCSIFMTU as u64, &mut request)?;
+    call(libc::SIOCSIFMTU, &mut request)?;
     for command in [ETHTOOL_STSO, ETHTOOL_SGSO] {
         let mut value = EthtoolValue { command, data: 0 };
         request.ifr_ifru.ifru_data = (&raw mut value).cast();
-        call(SIOCETHTOOL, &mut request)?;
+        call(libc::SIOCETHTOOL, &mut request)?;
     }
     request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
-    call(libc::SIOCSIFFLAGS as u64, &mut request)?;
+    call(libc::SIOCSIFFLAGS, &mut request)?;
     Ok(())
 }
 
