@@ -93,7 +93,7 @@ impl One<'_> {
             }
             Found::Wait => return false,
             Found::Failed => self.refusal(500, "the content is damaged; the server's log has the place"),
-            Found::Busy => self.busy(),
+            Found::Busy => self.refusal(503, ""),
             Found::Panicked => {
                 self.persistence = Persistence::Close;
                 self.ends = true;
@@ -163,7 +163,7 @@ impl One<'_> {
             Ready::Now => draw(self),
             Ready::Wait => return false,
             Ready::Failed => self.refusal(500, "the content is damaged; the server's log has the place"),
-            Ready::Busy => self.busy(),
+            Ready::Busy => self.refusal(503, ""),
         }
         true
     }
@@ -195,12 +195,9 @@ impl One<'_> {
         }
     }
 
-    fn busy(&mut self) {
-        self.refusal_with(503, "", |drawing| drawing.lines(b"Retry-After: 1\r\n"));
-    }
-
     pub(super) fn refusal(&mut self, status: u16, why: &str) {
-        self.refusal_with(status, why, |drawing| drawing);
+        let retry_after: &[u8] = if status == 503 { b"Retry-After: 1\r\n" } else { b"" };
+        self.refusal_with(status, why, |drawing| drawing.lines(retry_after));
     }
 
     /// A refusal with the lines of the mount that has the path, so that scripts of other origins may read it.
