@@ -176,7 +176,7 @@ const FRESH_HEAD: Reading = Reading::Head { empty_lines: 0 };
 #[derive(Debug)]
 enum BodyReader {
     Length { left: u64 },
-    Chunked { reader: Box<ChunkReader>, seen: u64 },
+    Chunked(Box<ChunkReader>),
     Done,
 }
 
@@ -275,7 +275,9 @@ impl Conn {
                 if is_all { self.sent_all(env) } else { Step::Stay }
             }
             (Phase::Sending, Input::Tick) => self.sending_tick(env),
-            (Phase::Sending, Input::Failed) => self.answer_last(500, "the content is gone", env),
+            (Phase::Sending, Input::Failed) => {
+                self.answer_last(Refusal { status: 500, why: "the content is gone" }, false, env)
+            }
             (Phase::Preparing, Input::Ready) => {
                 self.phase = Phase::Receiving;
                 self.read(&[], env)
@@ -328,15 +330,19 @@ impl Conn {
         self.step(env)
     }
 
-    /// Whether `bytes` cannot complete a head: they end no line and reach no limit. It spares a client that trickles
-    /// its head the price of reading it from the start for each byte.
+    /// Whether `bytes` change nothing: they end no line, reach no limit, and are wrong nowhere in a method, a target or a
+    /// field. It spares a client that trickles its head the price of reading it from the start for each byte.
     fn is_hopeless(&self, bytes: &[u8], limits: &Limits) -> bool {
         let len = self.pending.len() + bytes.len();
+        let is_in_fields = || memchr::memchr(b'\n', &self.pending).is_some();
+        let is_before_version = || memchr::memchr_iter(b' ', &self.pending).count() < 2;
         !bytes.is_empty()
             && matches!(self.reading, Reading::Head { .. })
             && self.then == Then::Continue
             && len < limits.request_line_bytes_max.min(limits.head_bytes_max)
-            && memchr::memchr(b'\n', bytes).is_none()
+            && bytes.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && self.pending.last() != Some(&b'\r')
+            && (is_in_fields() || is_before_version())
     }
 
     /// What to do after processing.
@@ -369,7 +375,7 @@ impl Conn {
                     Some(skipped) => at += skipped,
                     None => {
                         let refusal = Refusal { status: 400, why: "too many empty lines before the request line" };
-                        return self.refuse(refusal, env);
+                        return self.refuse(refusal, false, env);
                     }
                 }
             }
@@ -393,9 +399,10 @@ impl Conn {
                     }
                     return Keep::rest(at..bytes.len());
                 }
-                Parsed::Refused(refusal) => return self.refuse(refusal, env),
+                Parsed::Refused(refusal) => return self.refuse(refusal, is_of_head(view), env),
                 Parsed::NewerMinor(_) => {
-                    return self.refuse(Refusal { status: 400, why: "the HTTP version is malformed" }, env);
+                    let refusal = Refusal { status: 400, why: "the HTTP version is malformed" };
+                    return self.refuse(refusal, is_of_head(view), env);
                 }
             };
             let body_start = at + head.len;
@@ -403,7 +410,7 @@ impl Conn {
                 Body::Read(consumed) => (true, consumed),
                 Body::Partial => return Keep { head: at..body_start, rest: body_start..body_start },
                 Body::TooLong => (false, 0),
-                Body::Refused(refusal) => return self.refuse(refusal, env),
+                Body::Refused(refusal) => return self.refuse(refusal, head.method == Method::Head, env),
             };
             let next = body_start + consumed;
             match self.answer(&head, is_whole, next == bytes.len(), env) {
@@ -435,7 +442,7 @@ impl Conn {
                 Framing::None => return Body::Read(0),
                 Framing::Length(left) if left > bytes_max => return Body::TooLong,
                 Framing::Length(left) => BodyReader::Length { left },
-                Framing::Chunked => BodyReader::Chunked { reader: Box::default(), seen: 0 },
+                Framing::Chunked => BodyReader::Chunked(Box::default()),
             };
             self.reading = Reading::Body { head_bytes: head.len, reader };
             self.since = env.moment.nanos;
@@ -456,20 +463,21 @@ impl Conn {
                 *reader = BodyReader::Done;
                 Body::Read(consumed)
             }
-            BodyReader::Chunked { reader: chunks, seen } => match chunks.feed(bytes) {
-                Err(error) => Body::Refused(Refusal { status: 400, why: error.why() }),
-                Ok(feed) => {
-                    *seen += feed.body;
-                    if *seen > bytes_max {
-                        return Body::TooLong;
-                    }
-                    if !feed.done {
-                        return Body::Partial;
-                    }
-                    *reader = BodyReader::Done;
-                    Body::Read(feed.consumed)
+            BodyReader::Chunked(chunks) => {
+                let fed = chunks.feed(bytes);
+                // Asked first, since what is wrong behind the limit is not read when the bytes come one by one.
+                if chunks.body_bytes() > bytes_max {
+                    return Body::TooLong;
                 }
-            },
+                match fed {
+                    Err(error) => Body::Refused(Refusal { status: 400, why: error.why() }),
+                    Ok(feed) if !feed.done => Body::Partial,
+                    Ok(feed) => {
+                        *reader = BodyReader::Done;
+                        Body::Read(feed.consumed)
+                    }
+                }
+            }
         }
     }
 
@@ -510,11 +518,11 @@ impl Conn {
     }
 
     /// Answers a request that cannot be read; nothing after it can be either.
-    fn refuse<S: Service>(&mut self, refusal: Refusal, env: &mut Env<'_, S>) -> Keep {
+    fn refuse<S: Service>(&mut self, refusal: Refusal, is_of_head: bool, env: &mut Env<'_, S>) -> Keep {
         let mut one = One {
             moment: env.moment,
             persistence: Persistence::Close,
-            with_body: true,
+            with_body: !is_of_head,
             scratch: &mut *env.scratch,
             ends: true,
         };
@@ -549,20 +557,26 @@ impl Conn {
         if self.is_idle() {
             return Step::Close(if self.has_answered { Closed::IdleTime } else { Closed::HeadTime });
         }
-        self.answer_last(408, "the request did not come in time", env)
+        self.give_up(408, "the request did not come in time", env)
     }
 
     fn preparing_tick<S: Service>(&mut self, env: &mut Env<'_, S>) -> Step {
         if env.moment.nanos < self.deadline {
             return Step::Stay;
         }
-        self.answer_last(503, "the content was not ready in time", env)
+        self.give_up(503, "the content was not ready in time", env)
     }
 
-    /// Gives up what is under way: one last answer instead of it.
-    fn answer_last<S: Service>(&mut self, status: u16, why: &'static str, env: &mut Env<'_, S>) -> Step {
+    /// Gives up the request at the front of `pending`: one last answer instead of its own.
+    fn give_up<S: Service>(&mut self, status: u16, why: &'static str, env: &mut Env<'_, S>) -> Step {
+        let is_of_head = is_of_head(&self.pending);
+        self.answer_last(Refusal { status, why }, is_of_head, env)
+    }
+
+    /// One last answer instead of all that is under way.
+    fn answer_last<S: Service>(&mut self, refusal: Refusal, is_of_head: bool, env: &mut Env<'_, S>) -> Step {
         env.scratch.batch.clear();
-        self.refuse(Refusal { status, why }, env);
+        self.refuse(refusal, is_of_head, env);
         self.pending = Vec::new();
         self.step(env)
     }
@@ -592,6 +606,11 @@ enum Body {
     Refused(Refusal),
 }
 
+/// Whether these bytes begin a HEAD request, whose refusal has no body either.
+fn is_of_head(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"HEAD ")
+}
+
 /// A copy of the head in `view` as if it were HTTP/1.1.
 fn as_minor_one(view: &[u8], index: usize, limits: &Limits) -> Vec<u8> {
     let mut copy = view[..view.len().min(limits.head_bytes_max)].to_vec();
@@ -606,3 +625,7 @@ fn after(moment: &Moment, time: Duration) -> u64 {
 fn since(start: u64, time: Duration) -> u64 {
     start.saturating_add(u64::try_from(time.as_nanos()).unwrap_or(NEVER)).min(NEVER - 1)
 }
+
+#[cfg(test)]
+#[path = "conn_tests.rs"]
+mod tests;
