@@ -71,8 +71,10 @@ pub(crate) struct Parts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Drain {
     No,
-    /// The listeners are being emptied; connections with nothing under way are closed after this turn, so that what the
-    /// kernel already holds of a request is read first.
+    /// Told in this turn, which may have begun before.
+    Told { deadline: u64 },
+    /// A turn that does not wait: what the kernel already holds of a request is read before connections with nothing under
+    /// way are closed.
     Begun { deadline: u64 },
     Going { deadline: u64 },
 }
@@ -177,8 +179,7 @@ impl<R: Ring> Worker<R> {
     fn deadline(&self) -> Option<u64> {
         let drain = match self.drain {
             Drain::No => None,
-            // One more turn, without waiting.
-            Drain::Begun { .. } => Some(0),
+            Drain::Told { .. } | Drain::Begun { .. } => Some(0),
             Drain::Going { deadline } => Some(deadline),
         };
         [self.timers.next(), self.accept_retry, drain].into_iter().flatten().min()
@@ -302,8 +303,11 @@ impl<R: Ring> Worker<R> {
                         self.ring.unlisten(listener as u32);
                     }
                     self.accept_retry = None;
-                    self.drain = Drain::Begun { deadline };
-                } else if let Drain::Going { deadline: before } | Drain::Begun { deadline: before } = &mut self.drain {
+                    self.drain = Drain::Told { deadline };
+                } else if let Drain::Told { deadline: before }
+                | Drain::Begun { deadline: before }
+                | Drain::Going { deadline: before } = &mut self.drain
+                {
                     *before = deadline.min(*before);
                 }
             }
@@ -480,21 +484,19 @@ impl<R: Ring> Worker<R> {
 
     /// False: drained.
     fn go_on_draining(&mut self) -> bool {
-        match self.drain {
+        let deadline = match self.drain {
             Drain::No => return true,
-            // The first turn after the message: what was in the kernel has been read. (The turn of the message itself
-            // may have begun before it.)
-            Drain::Begun { deadline } => {
-                self.drain = Drain::Going { deadline };
+            Drain::Told { deadline } => {
+                self.drain = Drain::Begun { deadline };
                 return true;
             }
-            Drain::Going { deadline } => {
-                let is_over = deadline <= self.moment.nanos;
-                for slot in self.slots.pick(|slot| is_over || slot.conn.is_idle()) {
-                    self.stats.closed_by_drain.add(u64::from(is_over));
-                    self.close(slot, if is_over { Ending::Reset } else { Ending::Close });
-                }
-            }
+            Drain::Begun { deadline } | Drain::Going { deadline } => deadline,
+        };
+        self.drain = Drain::Going { deadline };
+        let is_over = deadline <= self.moment.nanos;
+        for slot in self.slots.pick(|slot| is_over || slot.conn.is_idle()) {
+            self.stats.closed_by_drain.add(u64::from(is_over));
+            self.close(slot, if is_over { Ending::Reset } else { Ending::Close });
         }
         self.slots.len() > 0
     }
@@ -517,3 +519,7 @@ enum Said {
     Failed,
     Tick,
 }
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;
