@@ -205,6 +205,8 @@ fn reseal(bytes: &mut [u8], good: &Layout) {
     bytes[good.page_sums.clone()].copy_from_slice(&page_sums);
     let content_id = xxh3_128(&page_sums).to_be_bytes();
     bytes[40..56].copy_from_slice(&content_id);
+    let trailer = bytes.len() - 4096;
+    bytes[trailer..].copy_from_slice(&b"\nBADGER\n".repeat(512));
     let checksum = xxh3_64(&bytes[..4088]).to_le_bytes();
     bytes[4088..4096].copy_from_slice(&checksum);
 }
@@ -411,6 +413,7 @@ impl Source for Shrinking {
 fn a_file_that_shrinks_gives_errors_or_right_answers() {
     let bytes = build(&site());
     let right = right_answers(&bytes, &site());
+    let used_end = layout(&bytes).page_sums.end;
     let source = Arc::new(Shrinking(bytes.clone(), AtomicUsize::new(bytes.len())));
     let pack = Pack::from_source(source.clone()).unwrap();
     for end in (0..bytes.len()).rev().step_by(97) {
@@ -423,7 +426,8 @@ fn a_file_that_shrinks_gives_errors_or_right_answers() {
                 Err(error) => panic!("{error}"),
             }
         }
-        assert!(errors > 0, "cut to {end}");
+        // What follows the page checksums holds nothing: a cut there does no harm yet.
+        assert!(errors > 0 || end >= used_end, "cut to {end}");
         assert!(!pack.verify(&mut |_, _| {}).is_good());
     }
 }

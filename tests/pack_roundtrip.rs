@@ -53,6 +53,15 @@ fn one_of_everything() {
 }
 
 #[test]
+fn a_pack_can_be_shared_and_a_note_can_move() {
+    fn is_shared<T: Send + Sync + Clone>() {}
+    fn is_moved<T: Send>() {}
+    is_shared::<Pack>();
+    is_moved::<badgerserver::pack::Checked>();
+    is_moved::<Record>();
+}
+
+#[test]
 fn an_empty_pack_has_no_keys() {
     let pack = Pack::from_bytes(build(&[])).unwrap();
     assert_eq!(pack.info().key_count, 0);

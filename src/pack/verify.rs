@@ -16,6 +16,7 @@ use super::error::LookupError;
 use super::field::is_lines;
 use super::key;
 use super::layout::*;
+use super::open::check_trailer;
 use super::record::Record;
 use super::view::{Inner, Pack};
 use std::mem::size_of;
@@ -199,6 +200,9 @@ impl Examination<'_> {
         let whole = self.each_piece(map.page_sums.offset, map.page_sums.bytes, &mut |piece| hasher.update(piece));
         if whole && hex(&hasher.digest128().to_be_bytes()) != self.pack.info().content_id {
             self.problem(map.page_sums.offset, "the page checksums do not give the content id of the header", None);
+        }
+        if let Err(error) = check_trailer(self.inner().source.as_ref(), &map) {
+            self.problem(map.page_sums.offset + map.page_sums.bytes, &error.to_string(), None);
         }
         let mut end = map.records.offset;
         for row in self.pack.info().sections.iter().filter(|row| row.offset >= map.records.offset) {

@@ -5,7 +5,7 @@
 //!         for each body that is worth keeping: the same bytes in the pack already (hash, then compare)? else append them
 //!         append the record to the spool; remember (hash of the key, place of the record)
 //! finish: sort what is remembered; where hashes are equal, read the keys back: equal keys are an error
-//!         append records, classes, slots, radix, chunk checksums, page checksums; write the header page
+//!         append records, classes, slots, radix, chunk checksums, page checksums, trailer; write the header page
 //! ```
 //! In memory: 16 B a key for the sort and at most 29 B for each payload that can be found again (a million, and one more for
 //! each key; later payloads are stored without being looked up), both grown by eighths; 8 B for each chunk of payload; the
@@ -39,7 +39,7 @@ pub struct WriterOptions {
     pub sequence: u64,
     /// Which shard this is, from 0.
     pub shard_index: u32,
-    /// How many shards there are. Keys are dealt by `XXH64(key, seed 0) % shard_count`; the caller deals them.
+    /// How many shards there are. The caller deals the keys to them: [`super::key::shard_of`].
     pub shard_count: u32,
 }
 
@@ -317,8 +317,13 @@ impl<W: Read + Write + Seek, S: Read + Write + Seek> PackWriter<W, S> {
         let page_sums = index.blocks.finish(&mut self.out)?;
         let page_sums_bytes: &[u8] = bytemuck::cast_slice(&page_sums);
         self.out.write_all(page_sums_bytes)?;
-        let file_bytes = sums_offset + page_sums_bytes.len() as u64;
-        rows.push(row(6, sums_offset, file_bytes, page_sums.len() as u64));
+        let sums_end = sums_offset + page_sums_bytes.len() as u64;
+        rows.push(row(6, sums_offset, sums_end, page_sums.len() as u64));
+        let trailer_offset = align_up(sums_end, PAGE_BYTES);
+        self.out.write_all(&vec![0; (trailer_offset - sums_end) as usize])?;
+        self.out.write_all(&TRAILER_UNIT.repeat(TRAILER_BYTES as usize / TRAILER_UNIT.len()))?;
+        let file_bytes = trailer_offset + TRAILER_BYTES;
+        rows.push(row(7, trailer_offset, file_bytes, 0));
 
         let content_id = xxh3_128(page_sums_bytes).to_be_bytes();
         let page = header_page(&self.options, self.external, &rows, keys, radix_bits, file_bytes, content_id);

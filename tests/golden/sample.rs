@@ -75,7 +75,7 @@ pub(crate) fn noise(seed: u64, bytes: usize) -> Vec<u8> {
     (0..bytes).map(|_| random.next() as u8).collect()
 }
 
-/// A small generator, so that every run is the same.
+/// A small generator, so that every run is the same. The golden packs were made with it: it never changes.
 pub(crate) struct Random(pub u64);
 
 impl Random {
