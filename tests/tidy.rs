@@ -322,8 +322,8 @@ fn the_map_names_every_file_and_only_what_is_there() {
 fn the_readme_shows_the_example_that_is_compiled() {
     let readme = read("README.md");
     let block = readme.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap_or_default();
-    let example = read("examples/hello.rs");
-    assert_eq!(block, example, "the first rust block of README.md is a copy of examples/hello.rs: copy it again");
+    let example = read("examples/files.rs");
+    assert_eq!(block, example, "the first rust block of README.md is a copy of examples/files.rs: copy it again");
 }
 
 #[test]
