@@ -95,11 +95,31 @@ impl Limits {
             ("head_bytes_max", self.head_bytes_max <= 1024 * 1024, "at most 1 MiB"),
             ("head_fields_max", (1..=HEAD_FIELDS_CEILING).contains(&self.head_fields_max), "1 to 128"),
             ("pipeline_max", (1..=PIPELINE_CEILING).contains(&self.pipeline_max), "1 to 256"),
-            ("head_time_max", !self.head_time_max.is_zero() && self.head_time_max <= longest, "more than 0, at most a day"),
-            ("body_time_max", !self.body_time_max.is_zero() && self.body_time_max <= longest, "more than 0, at most a day"),
-            ("idle_time_max", !self.idle_time_max.is_zero() && self.idle_time_max <= longest, "more than 0, at most a day"),
-            ("send_time_max", !self.send_time_max.is_zero() && self.send_time_max <= longest, "more than 0, at most a day"),
-            ("linger_time_max", !self.linger_time_max.is_zero() && self.linger_time_max <= longest, "more than 0, at most a day"),
+            (
+                "head_time_max",
+                !self.head_time_max.is_zero() && self.head_time_max <= longest,
+                "more than 0, at most a day",
+            ),
+            (
+                "body_time_max",
+                !self.body_time_max.is_zero() && self.body_time_max <= longest,
+                "more than 0, at most a day",
+            ),
+            (
+                "idle_time_max",
+                !self.idle_time_max.is_zero() && self.idle_time_max <= longest,
+                "more than 0, at most a day",
+            ),
+            (
+                "send_time_max",
+                !self.send_time_max.is_zero() && self.send_time_max <= longest,
+                "more than 0, at most a day",
+            ),
+            (
+                "linger_time_max",
+                !self.linger_time_max.is_zero() && self.linger_time_max <= longest,
+                "more than 0, at most a day",
+            ),
             ("connections_max", (1..=1 << 24).contains(&self.connections_max), "1 to 16,777,216"),
             ("open_files_max", (1..=1 << 20).contains(&self.open_files_max), "1 to 1,048,576"),
         ];
@@ -135,6 +155,9 @@ mod tests {
         let limits = Limits { pipeline_max: 0, ..Limits::default() };
         assert_eq!(limits.validate().unwrap_err().to_string(), "limit pipeline_max must be 1 to 256");
         let limits = Limits { head_bytes_max: 100, ..Limits::default() };
-        assert_eq!(limits.validate().unwrap_err().to_string(), "limit head_bytes_max must be at least request_line_bytes_max");
+        assert_eq!(
+            limits.validate().unwrap_err().to_string(),
+            "limit head_bytes_max must be at least request_line_bytes_max"
+        );
     }
 }

@@ -137,7 +137,8 @@ fn errors() {
     folder.badger("serve text").failed("text: not a badger pack");
     folder.badger("serve nothing").failed_without_help("cannot open nothing: No such file");
     folder.badger("serve site --listen nonsense").failed_without_help("cannot listen on nonsense: ");
-    let outcome = folder.badger(&format!("serve site --listen {address}")).failed(&format!("cannot listen on {address}: "));
+    let outcome =
+        folder.badger(&format!("serve site --listen {address}")).failed(&format!("cannot listen on {address}: "));
     assert!(outcome.stderr.contains("Address already in use"), "{}", outcome.stderr);
     folder.badger("serve --mount /a=site --mount /{x}=site --listen 127.0.0.1:0").failed_without_help("");
     for usage in ["serve", "serve site --mount a=b", "serve site --backend select", "serve site --workers 0"] {

@@ -626,9 +626,7 @@ impl One<'_> {
         let mut decoded = std::mem::take(&mut self.scratch.decoded);
         let is_answered = match target::parse(head.method_bytes, head.target, &mut decoded) {
             Ok(Target::Asterisk) => {
-                Drawing::start(&mut self.scratch.batch, 204, self.moment, self.persistence)
-                    .allow(Methods::READ)
-                    .end();
+                Drawing::start(&mut self.scratch.batch, 204, self.moment, self.persistence).allow(Methods::READ).end();
                 true
             }
             Ok(Target::Path { path, query, authority: _ }) => {
@@ -688,8 +686,7 @@ impl One<'_> {
     fn stored<S: Service>(&mut self, request: &Request<'_>, service: &mut S) -> bool {
         let stored = &self.scratch.stored;
         let etag = stored.slice(&stored.etag);
-        let validators =
-            Validators { etag: (!etag.is_empty()).then_some(etag), last_modified: stored.last_modified };
+        let validators = Validators { etag: (!etag.is_empty()).then_some(etag), last_modified: stored.last_modified };
         let mut range = Ranges::Ignore;
         if stored.status == 200 {
             match preconditions(request, &validators) {

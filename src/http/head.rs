@@ -134,13 +134,7 @@ impl<'b> Drawing<'b> {
 }
 
 /// A stored representation in full, its head alone when `with_body` is not set.
-pub fn stored(
-    batch: &mut Batch,
-    stored: &Stored,
-    moment: &Moment,
-    persistence: Persistence,
-    with_body: bool,
-) {
+pub fn stored(batch: &mut Batch, stored: &Stored, moment: &Moment, persistence: Persistence, with_body: bool) {
     let drawing = Drawing::start(batch, stored.status, moment, persistence)
         .lines(stored.slice(&stored.always))
         .lines(stored.slice(&stored.content));
@@ -228,7 +222,6 @@ pub fn interim_continue(batch: &mut Batch) {
     batch.parts.push(Part::Bytes { start, len });
     batch.plans.push(Plan { status: 100, parts: first_part..first_part + 1, head_bytes: len, body_bytes: 0 });
 }
-
 
 /// The reason phrase of a status (RFC 9110 section 15), which clients ignore and people read.
 pub fn reason(status: u16) -> &'static str {

@@ -138,7 +138,9 @@ fn version<'h, 'b>(view: &'b [u8]) -> Parsed<'h, 'b> {
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor] if minor.is_ascii_digit() && *minor > b'1' => {
             Parsed::NewerMinor(space + 8)
         }
-        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && *major != b'1' && minor.is_ascii_digit() => {
+        [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+            if major.is_ascii_digit() && *major != b'1' && minor.is_ascii_digit() =>
+        {
             Parsed::Refused(refuse(505, "this server speaks HTTP/1.1 and HTTP/1.0"))
         }
         _ => malformed,
@@ -204,9 +206,9 @@ fn framing(fields: &Fields<'_, '_>, is_http_10: bool) -> Result<Framing, Refusal
             if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
                 return Err(refuse(400, "Content-Length is not a number"));
             }
-            let number = digits.iter().try_fold(0u64, |number, digit| {
-                number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))
-            });
+            let number = digits
+                .iter()
+                .try_fold(0u64, |number, digit| number.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
             let number = number.unwrap_or(u64::MAX);
             if length.is_some_and(|before| before != number) {
                 return Err(refuse(400, "Content-Length is there with two values"));
@@ -312,7 +314,10 @@ impl Known {
         if !matches!(name.len(), 4..=8 | 10 | 13..=15 | 17 | 19) {
             return None;
         }
-        KNOWN.iter().find(|known| known.1.len() == name.len() && known.1.eq_ignore_ascii_case(name)).map(|known| known.0)
+        KNOWN
+            .iter()
+            .find(|known| known.1.len() == name.len() && known.1.eq_ignore_ascii_case(name))
+            .map(|known| known.0)
     }
 
     fn name(self) -> &'static str {
@@ -436,10 +441,7 @@ mod tests {
             ("POST / HTTP/1.1|Host: a|Content-Length: 5,", Err(400)),
             ("POST / HTTP/1.1|Host: a|Content-Length:", Err(400)),
             ("POST / HTTP/1.1|Host: a|Content-Length: 0x5", Err(400)),
-            (
-                "POST / HTTP/1.1|Host: a|Content-Length: 99999999999999999999999",
-                Ok((Framing::Length(u64::MAX), true)),
-            ),
+            ("POST / HTTP/1.1|Host: a|Content-Length: 99999999999999999999999", Ok((Framing::Length(u64::MAX), true))),
             ("POST / HTTP/1.1|Host: a|Transfer-Encoding: chunked", Ok((Framing::Chunked, true))),
             ("POST / HTTP/1.1|Host: a|Transfer-Encoding: CHUNKED", Ok((Framing::Chunked, true))),
             ("POST / HTTP/1.1|Host: a|Transfer-Encoding: chunked|Content-Length: 5", Err(400)),
@@ -466,8 +468,10 @@ mod tests {
     fn the_verdict_is_the_same_however_the_bytes_arrive() {
         let limits = Limits::default();
         let long_line = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(limits.request_line_bytes_max));
-        let line_then_bad = format!("GET /{}\x01 HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(limits.request_line_bytes_max));
-        let bad_then_long = format!("GET /\x01{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(limits.request_line_bytes_max));
+        let line_then_bad =
+            format!("GET /{}\x01 HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(limits.request_line_bytes_max));
+        let bad_then_long =
+            format!("GET /\x01{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(limits.request_line_bytes_max));
         let long_head = format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(limits.head_bytes_max));
         let many = format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "a: b\r\n".repeat(101));
         let exact = |extra: usize| {

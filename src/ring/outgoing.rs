@@ -74,11 +74,7 @@ impl Outgoing {
     ///
     /// # Errors
     /// What `read` says; then nothing was added.
-    pub(crate) fn push_read<E>(
-        &mut self,
-        len: usize,
-        read: impl FnOnce(&mut [u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub(crate) fn push_read<E>(&mut self, len: usize, read: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<(), E> {
         let start = self.bytes.len();
         self.bytes.resize(start + len, 0);
         match read(&mut self.bytes[start..]) {
@@ -118,14 +114,9 @@ impl Outgoing {
         }
     }
 
-    /// The pieces that have not left wholly; of the first one, [`Outgoing::piece_done`] bytes have.
+    /// The pieces that have not left wholly; of the first one, part may have.
     pub(crate) fn pieces_left(&self) -> &[Piece] {
         &self.pieces[self.piece..]
-    }
-
-    /// Bytes of the first piece left that are gone already.
-    pub(crate) fn piece_done(&self) -> u64 {
-        self.piece_done
     }
 
     /// What is left, in the order in which it leaves.
@@ -154,6 +145,7 @@ impl Outgoing {
     }
 
     /// Bytes that have not left.
+    #[cfg(test)]
     pub(crate) fn bytes_left(&self) -> u64 {
         self.pieces_left().iter().map(Piece::len).sum::<u64>() - self.piece_done
     }

@@ -223,10 +223,7 @@ type Started = io::Result<(Mailbox, &'static str)>;
 
 impl Seat {
     /// Starts the thread, makes its ring there (a ring belongs to its thread), and waits until it listens.
-    fn start<R: Ring>(self, handle: &mut Handle, ring: fn() -> io::Result<R>) -> Result<(), Error>
-    where
-        R: 'static,
-    {
+    fn start<R: Ring + 'static>(self, handle: &mut Handle, ring: fn() -> io::Result<R>) -> Result<(), Error> {
         let (started, outcome) = bounded::<Started>(1);
         let exit = handle.exit();
         let name = format!("badger-{}", self.number);
@@ -248,10 +245,7 @@ impl Seat {
         Ok(())
     }
 
-    fn run<R: Ring>(self, ring: fn() -> io::Result<R>, started: &Sender<Started>) -> io::Result<()>
-    where
-        R: 'static,
-    {
+    fn run<R: Ring + 'static>(self, ring: fn() -> io::Result<R>, started: &Sender<Started>) -> io::Result<()> {
         let ring = match ring() {
             Ok(ring) => ring,
             Err(error) => {

@@ -22,6 +22,8 @@ pub enum Event {
     },
     /// Accepting failed for want of descriptors or memory; it goes on in a moment.
     AcceptFailed {
+        /// Where: the number of the listener, in the order in which they were given, from 0.
+        listener: u32,
         /// What the system said.
         why: String,
     },
@@ -48,8 +50,11 @@ impl fmt::Display for Event {
                  (replace content by renaming a new file over the old one)",
             ),
             Event::HandlerPanicked { path } => write!(f, "the handler of {path:?} panicked; it was answered 500"),
-            Event::AcceptFailed { why } => {
-                write!(f, "cannot accept connections: {why} (is the limit on open files, `ulimit -n`, too low?)")
+            Event::AcceptFailed { listener, why } => {
+                write!(
+                    f,
+                    "listener {listener} cannot accept connections: {why} (is the limit on open files, `ulimit -n`, too low?)"
+                )
             }
             Event::Swapped { generation } => write!(f, "serving content generation {generation}"),
             Event::Suppressed { count } => write!(f, "{count} more messages in this second"),

@@ -72,11 +72,17 @@ pub(crate) struct Parts {
 enum Drain {
     No,
     /// The message came in this turn, and the listeners are being emptied.
-    Begun { deadline: u64 },
+    Begun {
+        deadline: u64,
+    },
     /// One turn more, without a wait: what the kernel already holds of requests is read before anything is closed.
-    Settling { deadline: u64 },
+    Settling {
+        deadline: u64,
+    },
     /// Connections with nothing under way are closed, the others when they have their answers.
-    Going { deadline: u64 },
+    Going {
+        deadline: u64,
+    },
 }
 
 pub(crate) struct Worker<R: Ring> {
@@ -199,9 +205,9 @@ impl<R: Ring> Worker<R> {
             Completion::Received { token, result } => self.received(token, result),
             Completion::Sent { token, outgoing, result } => self.sent(token, outgoing, result),
             Completion::Accepted { listener, socket, peer } => self.accepted(listener, socket, peer),
-            Completion::AcceptFailed { error, .. } => {
+            Completion::AcceptFailed { listener, error } => {
                 self.stats.accept_failures.add(1);
-                self.content.events.push(Event::AcceptFailed { why: error.to_string() });
+                self.content.events.push(Event::AcceptFailed { listener, why: error.to_string() });
                 self.accept_retry = Some(self.moment.nanos + ACCEPT_RETRY_NANOS);
             }
             Completion::Woken => {

@@ -409,7 +409,11 @@ mod tests {
             disk.try_clone().unwrap().set_len(4096).unwrap();
             let mut into = [0; 100];
             let before = file.read_at(0, &mut into);
-            assert_eq!(before.is_ok(), name != "mapped", "{name}: only a mapping that ends with the file sees every cut");
+            assert_eq!(
+                before.is_ok(),
+                name != "mapped",
+                "{name}: only a mapping that ends with the file sees every cut"
+            );
             assert_eq!(file.read_at(30_000, &mut into), Err(ReadError::Truncated), "{name}");
         }
     }
@@ -424,7 +428,11 @@ mod tests {
                 let disk = disk.try_clone().unwrap();
                 disk.set_len(cut).unwrap();
                 for offset in [0, cut.saturating_sub(50), cut] {
-                    assert_eq!(file.read_at(offset, &mut [0; 50]), Err(ReadError::Truncated), "{name}: {cut}, {offset}");
+                    assert_eq!(
+                        file.read_at(offset, &mut [0; 50]),
+                        Err(ReadError::Truncated),
+                        "{name}: {cut}, {offset}"
+                    );
                 }
                 disk.set_len(50_000).unwrap();
                 assert_eq!(file.read_at(0, &mut [0; 50]), Err(ReadError::Truncated), "{name}: longer again");

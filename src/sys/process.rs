@@ -19,6 +19,7 @@ pub(crate) fn raise_open_files_max() -> io::Result<u64> {
 }
 
 /// How many descriptors this process may have open.
+#[cfg(test)]
 pub(crate) fn open_files_max() -> io::Result<u64> {
     Ok(open_files_limit()?.rlim_cur)
 }

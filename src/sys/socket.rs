@@ -59,15 +59,17 @@ pub(crate) enum Accepting {
 }
 
 impl Listener {
-    /// Listens on a TCP address; port 0 lets the kernel choose. `[::]` takes IPv4 clients too.
-    ///
-    /// # Errors
-    /// What the kernel says, with the address.
+    /// As [`Listener::bind_inet_sized`], with the kernel's choice of buffers.
+    #[cfg(test)]
     pub(crate) fn bind_inet(address: SocketAddr) -> io::Result<Listener> {
         Listener::bind_inet_sized(address, BufferSizes::default())
     }
 
-    /// As [`Listener::bind_inet`], with the buffers that accepted connections inherit.
+    /// Listens on a TCP address, with the buffers that accepted connections inherit; port 0 lets the kernel choose. `[::]`
+    /// takes IPv4 clients too.
+    ///
+    /// # Errors
+    /// What the kernel says, with the address.
     pub(crate) fn bind_inet_sized(address: SocketAddr, sizes: BufferSizes) -> io::Result<Listener> {
         try_bind_inet(address, sizes).map_err(|error| with_context(&error, &format!("cannot listen on {address}")))
     }
@@ -104,6 +106,7 @@ impl Listener {
 
     /// A listener that says it listens at `local`, and that nobody can connect to: for backends that make up their
     /// connections.
+    #[cfg(test)]
     pub(crate) fn nowhere(local: Peer) -> io::Result<Listener> {
         Ok(Listener { socket: stream_socket(libc::AF_INET)?, local, made: None })
     }

@@ -32,39 +32,11 @@ pub(crate) fn allowed_cores() -> Vec<usize> {
     (0..libc::CPU_SETSIZE as usize).filter(|&core| unsafe { libc::CPU_ISSET(core, &set) }).collect()
 }
 
-/// Keeps the calling thread on one core, a number of [`allowed_cores`].
-///
-/// # Errors
-/// `InvalidInput` when there is no such core or it is not allowed.
-pub(crate) fn pin_to_core(core: usize) -> io::Result<()> {
-    if core >= libc::CPU_SETSIZE as usize {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    // SAFETY: a set of bits, for which zero is valid.
-    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: the core is below CPU_SETSIZE, the number of bits of the set.
-    unsafe { libc::CPU_SET(core, &mut set) };
-    // SAFETY: `set` is valid for reading its own size; 0 is the calling thread.
-    checked(unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set) })?;
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
-    fn a_thread_can_be_pinned_to_each_core_it_may_use() {
-        // On a thread of its own: affinity stays behind.
-        let pinned = std::thread::spawn(|| {
-            let cores = allowed_cores();
-            assert!(!cores.is_empty());
-            for &core in &cores {
-                pin_to_core(core).unwrap();
-                assert_eq!(allowed_cores(), [core]);
-            }
-            assert!(pin_to_core(usize::MAX).is_err());
-        });
-        pinned.join().unwrap();
+    fn a_thread_may_run_somewhere() {
+        let cores = super::allowed_cores();
+        assert!(!cores.is_empty() && cores.windows(2).all(|pair| pair[0] < pair[1]), "{cores:?}");
     }
 }

@@ -15,11 +15,6 @@ impl Progress {
         Progress::start(what, total, template)
     }
 
-    /// Counts things, to `total`.
-    pub(crate) fn count(what: &'static str, total: u64) -> Progress {
-        Progress::start(what, Some(total), "{msg} {wide_bar} {human_pos} of {human_len}, {per_sec}, {eta} left")
-    }
-
     fn start(what: &'static str, total: Option<u64>, template: &str) -> Progress {
         let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
         bar.set_style(

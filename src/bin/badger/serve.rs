@@ -115,7 +115,9 @@ fn on_signal(signal: i32, is_draining: bool, handle: &Arc<Handle>, arguments: &S
     }
     let time = Duration::from_secs(arguments.drain);
     let handle = Arc::clone(handle);
-    let drain = move || drop(handle.drain(time));
+    let drain = move || {
+        handle.drain(time);
+    };
     if std::thread::Builder::new().name("drain".to_owned()).spawn(drain).is_err() {
         std::process::exit(128 + signal);
     }
