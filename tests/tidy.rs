@@ -56,14 +56,27 @@ const BANNED: [(&str, &str); 11] = [
 /// Where a banned text may stand: the file, the text, how often, and why.
 const ALLOWED: [(&str, &str, usize, &str); 3] = [
     ("src/server/builder.rs", "eprintln!", 1, "the listener of events that is there when the user sets none"),
-    ("src/ring/epoll.rs", ".expect(", 6, "the contract of the seam: the worker names a slot it has opened; a span has a file"),
+    (
+        "src/ring/epoll.rs",
+        ".expect(",
+        6,
+        "the contract of the seam: the worker names a slot it has opened; a span has a file",
+    ),
     ("src/sys/file.rs", ".expect(", 2, "a length that was matched in the line above; every system has a page size"),
 ];
 
 /// Words that only some files of the library may use: the words, the files, the rule.
 const PLACES: [(&[&str], &[&str], &str); 5] = [
-    (&["SystemTime", "Instant", "UNIX_EPOCH"], &["src/sys/time.rs"], "time is read in one place; take it as an argument"),
-    (&["HashMap", "HashSet", "RandomState"], &[], "a seeded map makes a run differ from the next; use a BTreeMap or a Vec"),
+    (
+        &["SystemTime", "Instant", "UNIX_EPOCH"],
+        &["src/sys/time.rs"],
+        "time is read in one place; take it as an argument",
+    ),
+    (
+        &["HashMap", "HashSet", "RandomState"],
+        &[],
+        "a seeded map makes a run differ from the next; use a BTreeMap or a Vec",
+    ),
     (
         &["Mutex", "RwLock", "Condvar"],
         &["src/server/handle.rs", "src/sys/guard.rs"],
@@ -126,14 +139,19 @@ fn the_ring_and_the_protocol_meet_in_one_file() {
             let is_pin = path == "crate::ring::outgoing::Pin";
             let is_choice = path.starts_with("crate::ring::choose::");
             if !is_pin && !is_choice && !NAMES_RING.contains(&file.path.as_str()) {
-                complaints.push(format!("{}:{line}: only {NAMES_RING:?} talk to the ring; `{path}` belongs there", file.path));
+                complaints.push(format!(
+                    "{}:{line}: only {NAMES_RING:?} talk to the ring; `{path}` belongs there",
+                    file.path
+                ));
             }
             if !of_http {
                 continue;
             }
             match row {
                 Some((name, item)) if item.is_empty() || *item == path => _ = used.insert(*name),
-                Some((_, item)) => complaints.push(format!("{}:{line}: of the ring it may name `{item}` only", file.path)),
+                Some((_, item)) => {
+                    complaints.push(format!("{}:{line}: of the ring it may name `{item}` only", file.path))
+                }
                 None => complaints.push(format!(
                     "{}:{line}: names both `http` and `ring`; the worker joins them, so hand it what it needs",
                     file.path
@@ -152,10 +170,12 @@ fn pure_layers_know_no_socket_file_clock_or_thread() {
     let impure = ["std::fs", "std::thread", "std::process", "std::env", "std::os", "std::io::stdin", "std::io::stdout"];
     let sockets = ["TcpStream", "TcpListener", "UdpSocket", "UnixStream", "ToSocketAddrs"];
     let mut complaints = Vec::new();
-    for file in sources("src").iter().filter(|file| !file.is_test && file.layer().is_some_and(|it| PURE.contains(&it))) {
+    for file in sources("src").iter().filter(|file| !file.is_test && file.layer().is_some_and(|it| PURE.contains(&it)))
+    {
         for (number, line) in file.lines() {
             for word in impure.iter().chain(&sockets).filter(|word| has_word(line, word)) {
-                complaints.push(format!("{}:{number}: `{word}` in a pure layer; do it in src/sys or src/server", file.path));
+                complaints
+                    .push(format!("{}:{number}: `{word}` in a pure layer; do it in src/sys or src/server", file.path));
             }
         }
     }
@@ -204,7 +224,10 @@ fn banned_words_stay_out() {
         }
     }
     for (row, count) in ALLOWED.iter().zip(counts).filter(|row| row.1 < row.0.2) {
-        complaints.push(format!("tests/tidy.rs: {} has {} `{}` only {count} times; lower its row of ALLOWED", row.0, row.1, row.1));
+        complaints.push(format!(
+            "tests/tidy.rs: {} has {} `{}` only {count} times; lower its row of ALLOWED",
+            row.0, row.1, row.1
+        ));
     }
     report(complaints);
 }
@@ -265,7 +288,8 @@ fn crates_are_named_where_the_documentation_says() {
             for (number, line) in file.lines() {
                 let is_named = line.match_indices(&format!("{name}::")).any(|hit| !is_inside_a_path(line, hit.0));
                 if is_named || has_word(line, &format!("use {name}")) {
-                    complaints.push(format!("{}:{number}: `{name}` is for {places:?} only; use what they offer", file.path));
+                    complaints
+                        .push(format!("{}:{number}: `{name}` is for {places:?} only; use what they offer", file.path));
                 }
             }
         }
@@ -288,7 +312,8 @@ fn an_embedder_compiles_few_crates() {
         .expect("cargo runs");
     assert!(output.status.success(), "cargo tree: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).expect("cargo writes UTF-8");
-    let crates: BTreeSet<_> = text.lines().filter_map(|line| line.split(' ').next()).filter(|name| !name.is_empty()).collect();
+    let crates: BTreeSet<_> =
+        text.lines().filter_map(|line| line.split(' ').next()).filter(|name| !name.is_empty()).collect();
     assert!(crates.contains("badgerserver") && crates.contains("libc"), "not the tree of this package: {text}");
     let count = crates.len() - 1;
     assert!(count <= CRATES_MAX, "an embedder compiles {count} crates, the bound is {CRATES_MAX}: {crates:?}");
@@ -308,7 +333,9 @@ fn the_map_names_every_file_and_only_what_is_there() {
     }
     let tops = ["src/", "tests/", "examples/", "benches/", "fuzz/", "docs/", ".ci/", "android/"];
     for document in ["ARCHITECTURE.md", "README.md", "CHANGELOG.md", "docs/limits.md"] {
-        for path in ticked(&read(document)).filter(|path| tops.iter().any(|top| path.starts_with(top)) && !path.contains(' ')) {
+        for path in
+            ticked(&read(document)).filter(|path| tops.iter().any(|top| path.starts_with(top)) && !path.contains(' '))
+        {
             let path = path.trim_end_matches("**");
             if !root().join(path).exists() {
                 complaints.push(format!("{document}: `{path}` is not there; correct or remove it"));
@@ -334,7 +361,9 @@ fn the_readme_names_commands_that_exist() {
     let mut complaints = Vec::new();
     for (number, line) in lines {
         let (_, arguments) = line.split_once("badger ").unwrap_or_default();
-        for flag in arguments.split(|c: char| c.is_whitespace() || "`,=[]|.".contains(c)).filter_map(|it| it.strip_prefix("--")) {
+        for flag in
+            arguments.split(|c: char| c.is_whitespace() || "`,=[]|.".contains(c)).filter_map(|it| it.strip_prefix("--"))
+        {
             let field = format!("{}:", flag.replace('-', "_"));
             if !flag.is_empty() && !program.contains(&field) && !program.contains(&format!("\"{flag}\"")) {
                 complaints.push(format!("README.md:{}: no command has --{flag}; see src/bin/badger", number + 1));
@@ -364,11 +393,15 @@ fn the_scanner_sees_code_and_nothing_else() {
     assert_eq!(hits, [3]);
     assert!(!file.lines().any(|line| has_word(line.1, "dbg!") || has_word(line.1, "panic!")));
     assert_eq!(imports(&file), [(2, "ring::Ring".to_owned())]);
-    let file = File::new("src/server/x.rs", "use super::super::http;\nuse crate::{ring::Ring, sys};\n".to_owned(), false);
+    let file =
+        File::new("src/server/x.rs", "use super::super::http;\nuse crate::{ring::Ring, sys};\n".to_owned(), false);
     let found: Vec<_> = imports(&file).into_iter().map(|import| import.1).collect();
     assert_eq!(found, ["http", "ring::Ring", "sys"]);
     assert!(has_word("unsafe { }", "unsafe") && !has_word("forbid(unsafe_code)", "unsafe"));
-    assert_eq!(dependencies("[dependencies]\na-b = \"1\"\n# c = 1\n[target.'cfg(x)'.dependencies]\nd = { }\n[lints]\ne = 1\n"), ["a-b", "d"]);
+    assert_eq!(
+        dependencies("[dependencies]\na-b = \"1\"\n# c = 1\n[target.'cfg(x)'.dependencies]\nd = { }\n[lints]\ne = 1\n"),
+        ["a-b", "d"]
+    );
 }
 
 /// The names of all crates that a manifest asks for.

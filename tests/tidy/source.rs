@@ -52,7 +52,8 @@ pub fn sources(folder: &str) -> Vec<File> {
         }
     }
     paths.sort();
-    let read = |path: &String| std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
+    let read =
+        |path: &String| std::fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     let texts: Vec<_> = paths.iter().map(read).collect();
     let tests: Vec<_> = paths.iter().zip(&texts).flat_map(|file| test_modules(file.0, file.1)).collect();
     let is_test = |path: &str| {
