@@ -69,18 +69,18 @@ impl Listener {
     /// takes IPv4 clients too.
     ///
     /// # Errors
-    /// What the kernel says, with the address.
+    /// What the kernel says.
     pub(crate) fn bind_inet_sized(address: SocketAddr, sizes: BufferSizes) -> io::Result<Listener> {
-        try_bind_inet(address, sizes).map_err(|error| with_context(&error, &format!("cannot listen on {address}")))
+        try_bind_inet(address, sizes)
     }
 
     /// Listens on a Unix socket. A socket file that nobody listens on is replaced. The file goes when the listener does.
     ///
     /// # Errors
     /// `AddrInUse` when somebody listens there; `AlreadyExists` when the file is something else; what the kernel says
-    /// otherwise, with the path.
+    /// otherwise.
     pub(crate) fn bind_unix(path: &Path) -> io::Result<Listener> {
-        try_bind_unix(path).map_err(|error| with_context(&error, &format!("cannot listen on unix:{}", path.display())))
+        try_bind_unix(path)
     }
 
     /// Takes a listening stream socket that somebody else made. It is made non-blocking, also for whoever shares it.
@@ -434,10 +434,6 @@ fn set_close_on_exec(socket: BorrowedFd<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn with_context(error: &io::Error, context: &str) -> io::Error {
-    io::Error::new(error.kind(), format!("{context}: {error}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -508,12 +504,11 @@ mod tests {
     }
 
     #[test]
-    fn a_taken_address_is_named_in_the_error() {
+    fn a_taken_address_is_an_error() {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = taken.local_addr().unwrap();
         let error = Listener::bind_inet(address).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        assert!(error.to_string().contains(&address.to_string()), "{error}");
     }
 
     #[test]
@@ -527,7 +522,6 @@ mod tests {
 
         let error = Listener::bind_unix(&path).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
-        assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
         drop(listener);
         assert!(!path.exists(), "unlinked by the one that made it");
 

@@ -11,6 +11,7 @@ use crate::ordered::ordered;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::record_line::{Body, RecordLine};
+use badgerserver::pack::key::shard_of;
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriteError, WriterOptions};
 use badgerserver::route::media::media_type;
 use clap::Args;
@@ -20,7 +21,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
-use xxhash_rust::xxh64::xxh64;
 
 /// Bytes of input that one thread takes at a time; a longer line goes alone.
 const PIECE_BYTES: usize = 256 * 1024;
@@ -78,7 +78,7 @@ impl FromStr for Shard {
 
 impl Shard {
     fn holds(self, key: &str) -> bool {
-        xxh64(key.as_bytes(), 0) % u64::from(self.count) == u64::from(self.index)
+        shard_of(key.as_bytes(), self.count) == self.index
     }
 }
 
@@ -143,7 +143,7 @@ impl Input {
             reader: Box::new(BufReader::with_capacity(PIECE_BYTES, file)),
             name: path.display().to_string(),
             folder: path.parent().map(Path::to_owned).unwrap_or_default(),
-            bytes: found.is_file().then(|| found.len()),
+            bytes: found.is_file().then_some(found.len()),
         })
     }
 
@@ -372,7 +372,6 @@ fn add<W: Read + Write + Seek, S: Read + Write + Seek>(
         headers: &headers,
         bodies: &bodies,
         ordinal: ready.line,
-        ..Entry::default()
     };
     let added = match &mut stream {
         Some((file, bytes)) => writer.add_from(entry, file, *bytes),

@@ -12,10 +12,6 @@ impl Progress {
             Some(_) => "{msg} {wide_bar} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left",
             None => "{msg} {spinner} {bytes}, {bytes_per_sec}",
         };
-        Progress::start(what, total, template)
-    }
-
-    fn start(what: &'static str, total: Option<u64>, template: &str) -> Progress {
         let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
         bar.set_style(
             ProgressStyle::with_template(template).expect("the templates are constants").progress_chars("=> "),

@@ -115,8 +115,9 @@ fn on_signal(signal: i32, is_draining: bool, handle: &Arc<Handle>, arguments: &S
     }
     let time = Duration::from_secs(arguments.drain);
     let handle = Arc::clone(handle);
+    // How it ended is told by the main thread.
     let drain = move || {
-        handle.drain(time);
+        let _ = handle.drain(time);
     };
     if std::thread::Builder::new().name("drain".to_owned()).spawn(drain).is_err() {
         std::process::exit(128 + signal);

@@ -64,7 +64,7 @@ fn pack_privately(scan: &Scan, inline: Inline) -> Result<(Pack, Packed), Directo
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Folder;
+    use super::super::walk::tests::Folder;
     use super::*;
     use crate::server::TestClient;
 

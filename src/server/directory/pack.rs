@@ -260,7 +260,7 @@ impl Scan {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::Folder;
+    use super::super::walk::tests::Folder;
     use super::*;
     use crate::pack::{Pack, Record, WriterOptions};
     use std::io::Cursor;
