@@ -185,32 +185,34 @@ pub fn imports(file: &File) -> Vec<(usize, String)> {
     let modules = file.path.trim_start_matches("src/").trim_end_matches(".rs").trim_end_matches("/mod");
     // `super` as often as the file is deep is the top.
     let top = "super::".repeat(modules.split('/').count());
+    let code = file.code.as_str();
     let mut found = Vec::new();
-    for (number, line) in file.lines() {
-        for start in [top.as_str(), "crate::"] {
-            for (index, _) in line.match_indices(start) {
-                let before = &line[..index];
-                if before.ends_with(|c: char| is_word(c) || c == ':' || c == '$') {
-                    continue;
-                }
-                let path = &line[index + start.len()..];
-                match path.strip_prefix('{') {
-                    Some(group) => found.extend(members(group).into_iter().map(|member| (number, member))),
-                    None => found.push((number, word_path(path))),
-                }
+    for start in [top.as_str(), "crate::"] {
+        for (index, _) in code.match_indices(start) {
+            if code[..index].ends_with(|c: char| is_word(c) || c == ':' || c == '$') {
+                continue;
+            }
+            let number = 1 + code[..index].matches('\n').count();
+            let path = &code[index + start.len()..];
+            match path.strip_prefix('{') {
+                Some(group) => found.extend(members(group).into_iter().map(|member| (number, member))),
+                None => found.push((number, word_path(path))),
             }
         }
     }
+    found.sort();
     found
 }
 
-/// The paths of a group such as `ring::Ring, sys}` (written on one line, as rustfmt does up to 120 columns).
+/// The paths of a group such as `ring::Ring, sys}`, up to the brace that closes it.
 fn members(group: &str) -> Vec<String> {
     let (mut depth, mut start, mut members) = (0, 0, Vec::new());
     for (index, c) in group.char_indices() {
         depth += i32::from(c == '{') - i32::from(c == '}');
         if depth < 0 || (depth == 0 && c == ',') {
-            members.push(word_path(group[start..index].trim()));
+            let member = word_path(group[start..index].trim());
+            // A comma may stand behind the last one.
+            members.extend((!member.is_empty()).then_some(member));
             start = index + 1;
         }
         if depth < 0 {
