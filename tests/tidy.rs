@@ -317,6 +317,10 @@ fn an_embedder_compiles_few_crates() {
     assert!(crates.contains("badgerserver") && crates.contains("libc"), "not the tree of this package: {text}");
     let count = crates.len() - 1;
     assert!(count <= CRATES_MAX, "an embedder compiles {count} crates, the bound is {CRATES_MAX}: {crates:?}");
+    for document in ["README.md", "ARCHITECTURE.md"] {
+        let text = read(document);
+        assert!(text.contains(&format!("{count} crates")), "{document} says another number than {count} crates");
+    }
 }
 
 #[test]
