@@ -97,6 +97,7 @@ pub struct ChunkReader {
     extensions_bytes: u16,
     trailer_bytes: u16,
     trailer_lines: u8,
+    body_bytes: u64,
 }
 
 /// What the next byte must be.
@@ -170,6 +171,7 @@ impl ChunkReader {
                 let taken = self.size.min(rest);
                 self.size -= taken;
                 feed.body += taken;
+                self.body_bytes = self.body_bytes.saturating_add(taken);
                 feed.consumed += taken as usize;
                 if self.size == 0 {
                     self.state = State::DataCr;
@@ -181,6 +183,11 @@ impl ChunkReader {
         }
         feed.done = self.state == State::Done;
         Ok(feed)
+    }
+
+    /// Bytes of chunk data so far, also those before an error.
+    pub fn body_bytes(&self) -> u64 {
+        self.body_bytes
     }
 
     /// The state behind one byte that is not data.

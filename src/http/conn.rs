@@ -1,4 +1,5 @@
-//! The connection: a pure state machine from bytes to plans. Every transition is in this file.
+//! The connection: a pure state machine from bytes to plans. Every transition is in this file; what one
+//! answer says is in `answer`.
 //!
 //! # Theory
 //! A connection is in one **phase**, which says what it waits for:
@@ -27,17 +28,13 @@
 //! bytes: a deadline passes, a drain begins.
 #![forbid(unsafe_code)]
 
+use super::answer::One;
 use super::chunked::ChunkReader;
-use super::conditional::{self, Outcome, Preconditions, Validators};
-use super::head::{self, Drawing, Persistence};
-use super::method::{Method, Methods};
-use super::parse::{self, Framing, Head, Known, Parsed, Refusal};
-use super::plan::{Batch, Part, Span};
-use super::range::{self, Ranges};
-use super::request::Request;
-use super::response::{Response, lines_of_304};
-use super::service::{Found, Ready, Service, Stored};
-use super::target::{self, Target};
+use super::head::{self, Persistence};
+use super::method::Method;
+use super::parse::{self, Framing, Head, Parsed, Refusal};
+use super::plan::Batch;
+use super::service::{Service, Stored};
 use crate::limits::{Limits, PREPARE_ATTEMPTS_MAX, PREPARE_NANOS_MAX};
 use std::net::SocketAddr;
 use std::ops::Range;
@@ -77,8 +74,8 @@ pub struct Env<'e, S> {
 pub struct Scratch {
     /// The answers of the last [`Step::Send`].
     pub batch: Batch,
-    stored: Stored,
-    decoded: Vec<u8>,
+    pub(super) stored: Stored,
+    pub(super) decoded: Vec<u8>,
     /// Buffers for partial requests, to be used again.
     spare: Vec<Vec<u8>>,
 }
@@ -179,7 +176,7 @@ const FRESH_HEAD: Reading = Reading::Head { empty_lines: 0 };
 #[derive(Debug)]
 enum BodyReader {
     Length { left: u64 },
-    Chunked { reader: Box<ChunkReader>, seen: u64 },
+    Chunked(Box<ChunkReader>),
     Done,
 }
 
@@ -278,7 +275,9 @@ impl Conn {
                 if is_all { self.sent_all(env) } else { Step::Stay }
             }
             (Phase::Sending, Input::Tick) => self.sending_tick(env),
-            (Phase::Sending, Input::Failed) => self.answer_last(500, "the content is gone", env),
+            (Phase::Sending, Input::Failed) => {
+                self.answer_last(Refusal { status: 500, why: "the content is gone" }, false, env)
+            }
             (Phase::Preparing, Input::Ready) => {
                 self.phase = Phase::Receiving;
                 self.read(&[], env)
@@ -331,15 +330,19 @@ impl Conn {
         self.step(env)
     }
 
-    /// Whether `bytes` cannot complete a head: they end no line and reach no limit. It spares a client that trickles
-    /// its head the price of reading it from the start for each byte.
+    /// Whether `bytes` change nothing: they end no line, reach no limit, and are wrong nowhere in a method, a target or a
+    /// field. It spares a client that trickles its head the price of reading it from the start for each byte.
     fn is_hopeless(&self, bytes: &[u8], limits: &Limits) -> bool {
         let len = self.pending.len() + bytes.len();
+        let is_in_fields = || memchr::memchr(b'\n', &self.pending).is_some();
+        let is_before_version = || memchr::memchr_iter(b' ', &self.pending).count() < 2;
         !bytes.is_empty()
             && matches!(self.reading, Reading::Head { .. })
             && self.then == Then::Continue
             && len < limits.request_line_bytes_max.min(limits.head_bytes_max)
-            && memchr::memchr(b'\n', bytes).is_none()
+            && bytes.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && self.pending.last() != Some(&b'\r')
+            && (is_in_fields() || is_before_version())
     }
 
     /// What to do after processing.
@@ -372,7 +375,7 @@ impl Conn {
                     Some(skipped) => at += skipped,
                     None => {
                         let refusal = Refusal { status: 400, why: "too many empty lines before the request line" };
-                        return self.refuse(refusal, env);
+                        return self.refuse(refusal, false, env);
                     }
                 }
             }
@@ -396,9 +399,10 @@ impl Conn {
                     }
                     return Keep::rest(at..bytes.len());
                 }
-                Parsed::Refused(refusal) => return self.refuse(refusal, env),
+                Parsed::Refused(refusal) => return self.refuse(refusal, is_of_head(view), env),
                 Parsed::NewerMinor(_) => {
-                    return self.refuse(Refusal { status: 400, why: "the HTTP version is malformed" }, env);
+                    let refusal = Refusal { status: 400, why: "the HTTP version is malformed" };
+                    return self.refuse(refusal, is_of_head(view), env);
                 }
             };
             let body_start = at + head.len;
@@ -406,7 +410,7 @@ impl Conn {
                 Body::Read(consumed) => (true, consumed),
                 Body::Partial => return Keep { head: at..body_start, rest: body_start..body_start },
                 Body::TooLong => (false, 0),
-                Body::Refused(refusal) => return self.refuse(refusal, env),
+                Body::Refused(refusal) => return self.refuse(refusal, head.method == Method::Head, env),
             };
             let next = body_start + consumed;
             match self.answer(&head, is_whole, next == bytes.len(), env) {
@@ -438,7 +442,7 @@ impl Conn {
                 Framing::None => return Body::Read(0),
                 Framing::Length(left) if left > bytes_max => return Body::TooLong,
                 Framing::Length(left) => BodyReader::Length { left },
-                Framing::Chunked => BodyReader::Chunked { reader: Box::default(), seen: 0 },
+                Framing::Chunked => BodyReader::Chunked(Box::default()),
             };
             self.reading = Reading::Body { head_bytes: head.len, reader };
             self.since = env.moment.nanos;
@@ -459,20 +463,21 @@ impl Conn {
                 *reader = BodyReader::Done;
                 Body::Read(consumed)
             }
-            BodyReader::Chunked { reader: chunks, seen } => match chunks.feed(bytes) {
-                Err(error) => Body::Refused(Refusal { status: 400, why: error.why() }),
-                Ok(feed) => {
-                    *seen += feed.body;
-                    if *seen > bytes_max {
-                        return Body::TooLong;
-                    }
-                    if !feed.done {
-                        return Body::Partial;
-                    }
-                    *reader = BodyReader::Done;
-                    Body::Read(feed.consumed)
+            BodyReader::Chunked(chunks) => {
+                let fed = chunks.feed(bytes);
+                // Asked first, since what is wrong behind the limit is not read when the bytes come one by one.
+                if chunks.body_bytes() > bytes_max {
+                    return Body::TooLong;
                 }
-            },
+                match fed {
+                    Err(error) => Body::Refused(Refusal { status: 400, why: error.why() }),
+                    Ok(feed) if !feed.done => Body::Partial,
+                    Ok(feed) => {
+                        *reader = BodyReader::Done;
+                        Body::Read(feed.consumed)
+                    }
+                }
+            }
         }
     }
 
@@ -513,11 +518,11 @@ impl Conn {
     }
 
     /// Answers a request that cannot be read; nothing after it can be either.
-    fn refuse<S: Service>(&mut self, refusal: Refusal, env: &mut Env<'_, S>) -> Keep {
+    fn refuse<S: Service>(&mut self, refusal: Refusal, is_of_head: bool, env: &mut Env<'_, S>) -> Keep {
         let mut one = One {
             moment: env.moment,
             persistence: Persistence::Close,
-            with_body: true,
+            with_body: !is_of_head,
             scratch: &mut *env.scratch,
             ends: true,
         };
@@ -552,20 +557,26 @@ impl Conn {
         if self.is_idle() {
             return Step::Close(if self.has_answered { Closed::IdleTime } else { Closed::HeadTime });
         }
-        self.answer_last(408, "the request did not come in time", env)
+        self.give_up(408, "the request did not come in time", env)
     }
 
     fn preparing_tick<S: Service>(&mut self, env: &mut Env<'_, S>) -> Step {
         if env.moment.nanos < self.deadline {
             return Step::Stay;
         }
-        self.answer_last(503, "the content was not ready in time", env)
+        self.give_up(503, "the content was not ready in time", env)
     }
 
-    /// Gives up what is under way: one last answer instead of it.
-    fn answer_last<S: Service>(&mut self, status: u16, why: &'static str, env: &mut Env<'_, S>) -> Step {
+    /// Gives up the request at the front of `pending`: one last answer instead of its own.
+    fn give_up<S: Service>(&mut self, status: u16, why: &'static str, env: &mut Env<'_, S>) -> Step {
+        let is_of_head = is_of_head(&self.pending);
+        self.answer_last(Refusal { status, why }, is_of_head, env)
+    }
+
+    /// One last answer instead of all that is under way.
+    fn answer_last<S: Service>(&mut self, refusal: Refusal, is_of_head: bool, env: &mut Env<'_, S>) -> Step {
         env.scratch.batch.clear();
-        self.refuse(Refusal { status, why }, env);
+        self.refuse(refusal, is_of_head, env);
         self.pending = Vec::new();
         self.step(env)
     }
@@ -595,230 +606,9 @@ enum Body {
     Refused(Refusal),
 }
 
-/// One answer in the making.
-struct One<'o> {
-    moment: &'o Moment,
-    persistence: Persistence,
-    with_body: bool,
-    scratch: &'o mut Scratch,
-    /// It is the last one of its connection.
-    ends: bool,
-}
-
-impl One<'_> {
-    /// Answers a request; false: it has to wait for its content.
-    fn request<S: Service>(
-        &mut self,
-        head: &Head<'_, '_>,
-        is_whole: bool,
-        peer: Option<SocketAddr>,
-        local: Option<SocketAddr>,
-        service: &mut S,
-    ) -> bool {
-        if matches!(head.method, Method::Other | Method::Connect) {
-            self.refusal(501, "this server does not know the method");
-            return true;
-        }
-        if !is_whole && matches!(head.method, Method::Get | Method::Head) {
-            self.refusal(413, "the request body is longer than this server reads");
-            return true;
-        }
-        let mut decoded = std::mem::take(&mut self.scratch.decoded);
-        let is_answered = match target::parse(head.method_bytes, head.target, &mut decoded) {
-            Ok(Target::Asterisk) => {
-                Drawing::start(&mut self.scratch.batch, 204, self.moment, self.persistence).allow(Methods::READ).end();
-                true
-            }
-            Ok(Target::Path { path, query, authority: _ }) => {
-                let request = Request {
-                    method: head.method,
-                    path,
-                    query: query.and_then(|query| std::str::from_utf8(query).ok()),
-                    fields: head.fields,
-                    peer,
-                    local,
-                    unix_seconds: self.moment.unix_seconds,
-                    generation: self.moment.generation,
-                    params: &[],
-                };
-                self.found(&request, service)
-            }
-            Err(error) => {
-                self.refusal(400, error.why());
-                true
-            }
-        };
-        self.scratch.decoded = decoded;
-        is_answered
-    }
-
-    fn found<S: Service>(&mut self, request: &Request<'_>, service: &mut S) -> bool {
-        self.scratch.stored.clear();
-        match service.find(request, &mut self.scratch.stored) {
-            Found::Stored => return self.stored(request, service),
-            Found::Made(response) => self.made(request, response),
-            Found::Missing => self.refusal(404, ""),
-            Found::Methods(methods) if request.method == Method::Options => {
-                Drawing::start(&mut self.scratch.batch, 204, self.moment, self.persistence)
-                    .lines(self.scratch.stored.slice(&self.scratch.stored.always))
-                    .allow(methods)
-                    .end();
-            }
-            Found::Methods(methods) => self.refusal_of_mount(405, "", |drawing| drawing.allow(methods)),
-            Found::NotAcceptable => {
-                self.refusal_of_mount(406, "every encoding at hand is refused by Accept-Encoding", |drawing| {
-                    drawing.lines(b"Vary: Accept-Encoding\r\n")
-                });
-            }
-            Found::Wait => return false,
-            Found::Failed => self.refusal(500, "the content is damaged; the server's log has the place"),
-            Found::Busy => self.busy(),
-            Found::Panicked => {
-                self.persistence = Persistence::Close;
-                self.ends = true;
-                self.refusal(500, "");
-            }
-        }
-        true
-    }
-
-    /// A stored representation: conditions first (RFC 9110 section 13.2.2), then the range (section 14.2).
-    fn stored<S: Service>(&mut self, request: &Request<'_>, service: &mut S) -> bool {
-        let stored = &self.scratch.stored;
-        let etag = stored.slice(&stored.etag);
-        let validators = Validators { etag: (!etag.is_empty()).then_some(etag), last_modified: stored.last_modified };
-        let mut range = Ranges::Ignore;
-        if stored.status == 200 {
-            match preconditions(request, &validators) {
-                Outcome::Proceed => {}
-                Outcome::NotModified => {
-                    Drawing::start(&mut self.scratch.batch, 304, self.moment, self.persistence)
-                        .lines(stored.slice(&stored.always))
-                        .end();
-                    return true;
-                }
-                Outcome::Failed => {
-                    self.refusal(412, "");
-                    return true;
-                }
-            }
-            if request.method == Method::Get && request.fields.count(Known::Range) > 0 {
-                range = wanted_range(request, &validators, stored.body.map_or(0, |span| span.len));
-            }
-        }
-        let whole = stored.body;
-        match (range, whole) {
-            (Ranges::One { first, len }, Some(whole)) => {
-                let span = Span { offset: whole.offset + first, len, ..whole };
-                self.if_ready(Some(span), service, |one| {
-                    let stored = &one.scratch.stored;
-                    Drawing::start(&mut one.scratch.batch, 206, one.moment, one.persistence)
-                        .lines(stored.slice(&stored.always))
-                        .lines(stored.slice(&stored.content))
-                        .content_range(first, len, whole.len)
-                        .content_length(len)
-                        .end_with_part(Part::Span(span), len);
-                })
-            }
-            (Ranges::Unsatisfiable, _) => {
-                let total = whole.map_or(0, |span| span.len);
-                self.refusal_with(416, "", |drawing| drawing.unsatisfied(total));
-                true
-            }
-            _ => {
-                let sent = whole.filter(|_| self.with_body);
-                self.if_ready(sent, service, |one| {
-                    let Scratch { batch, stored, .. } = &mut *one.scratch;
-                    head::stored(batch, stored, one.moment, one.persistence, one.with_body);
-                })
-            }
-        }
-    }
-
-    /// Draws the answer once its bytes may be sent; false: it has to wait.
-    fn if_ready<S: Service>(&mut self, span: Option<Span>, service: &mut S, draw: impl FnOnce(&mut Self)) -> bool {
-        match span.map_or(Ready::Now, |span| service.ready(span)) {
-            Ready::Now => draw(self),
-            Ready::Wait => return false,
-            Ready::Failed => self.refusal(500, "the content is damaged; the server's log has the place"),
-            Ready::Busy => self.busy(),
-        }
-        true
-    }
-
-    fn made(&mut self, request: &Request<'_>, response: Response) {
-        if response.is_broken {
-            return self.refusal(500, "");
-        }
-        let etag = response.etag.as_deref().map(str::as_bytes);
-        let validators = Validators { etag, last_modified: response.last_modified };
-        let has_validator = etag.is_some() || response.last_modified.is_some();
-        let outcome = if response.status == 200 && has_validator {
-            preconditions(request, &validators)
-        } else {
-            Outcome::Proceed
-        };
-        match outcome {
-            Outcome::Proceed => {
-                head::made(&mut self.scratch.batch, response, self.moment, self.persistence, self.with_body);
-            }
-            Outcome::NotModified => {
-                let mut drawing = Drawing::start(&mut self.scratch.batch, 304, self.moment, self.persistence);
-                for line in lines_of_304(&response.lines) {
-                    drawing = drawing.lines(line);
-                }
-                head::validators(drawing, response.etag.as_deref(), response.last_modified).end();
-            }
-            Outcome::Failed => self.refusal(412, ""),
-        }
-    }
-
-    fn busy(&mut self) {
-        self.refusal_with(503, "", |drawing| drawing.lines(b"Retry-After: 1\r\n"));
-    }
-
-    fn refusal(&mut self, status: u16, why: &str) {
-        self.refusal_with(status, why, |drawing| drawing);
-    }
-
-    /// A refusal with the lines of the mount that has the path, so that scripts of other origins may read it.
-    fn refusal_of_mount(&mut self, status: u16, why: &str, lines: impl FnOnce(Drawing<'_>) -> Drawing<'_>) {
-        let Scratch { batch, stored, .. } = &mut *self.scratch;
-        let mount = stored.slice(&stored.always);
-        head::refusal(batch, status, why, mount, lines, self.moment, self.persistence, self.with_body);
-    }
-
-    fn refusal_with(&mut self, status: u16, why: &str, lines: impl FnOnce(Drawing<'_>) -> Drawing<'_>) {
-        let batch = &mut self.scratch.batch;
-        head::refusal(batch, status, why, b"", lines, self.moment, self.persistence, self.with_body);
-    }
-}
-
-fn preconditions(request: &Request<'_>, validators: &Validators<'_>) -> Outcome {
-    let fields = &request.fields;
-    let conditions = [Known::IfMatch, Known::IfNoneMatch, Known::IfModifiedSince, Known::IfUnmodifiedSince];
-    if conditions.iter().all(|&known| fields.count(known) == 0) {
-        return Outcome::Proceed;
-    }
-    let preconditions = Preconditions {
-        if_match: fields.values(Known::IfMatch),
-        if_none_match: fields.values(Known::IfNoneMatch),
-        if_modified_since: fields.values(Known::IfModifiedSince),
-        if_unmodified_since: fields.values(Known::IfUnmodifiedSince),
-    };
-    let is_read = matches!(request.method, Method::Get | Method::Head);
-    conditional::evaluate(preconditions, validators, is_read, request.unix_seconds)
-}
-
-/// Which part of `len` bytes is asked for (RFC 9110 section 14.2); `Ignore`: the whole.
-fn wanted_range(request: &Request<'_>, validators: &Validators<'_>, len: u64) -> Ranges {
-    let fields = &request.fields;
-    let Some(value) = fields.only(Known::Range) else { return Ranges::Ignore };
-    let has_condition = fields.count(Known::IfRange) > 0;
-    if has_condition && !conditional::if_range(fields.values(Known::IfRange), validators, request.unix_seconds) {
-        return Ranges::Ignore;
-    }
-    range::parse(value, len)
+/// Whether these bytes begin a HEAD request, whose refusal has no body either.
+fn is_of_head(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"HEAD ")
 }
 
 /// A copy of the head in `view` as if it were HTTP/1.1.
@@ -835,3 +625,7 @@ fn after(moment: &Moment, time: Duration) -> u64 {
 fn since(start: u64, time: Duration) -> u64 {
     start.saturating_add(u64::try_from(time.as_nanos()).unwrap_or(NEVER)).min(NEVER - 1)
 }
+
+#[cfg(test)]
+#[path = "conn_tests.rs"]
+mod tests;

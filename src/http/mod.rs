@@ -1,9 +1,11 @@
 //! HTTP/1.1 for an origin server, as a pure machine: bytes in, plans out. No socket, file, clock or thread.
 //!
-//! Start reading at [`conn`]; one file per rule set beside it: [`parse`] (the head and its framing), [`target`],
-//! [`conditional`], [`range`], [`encoding`], and [`head`] (the one place where response heads are drawn).
+//! Start reading at [`conn`], which has the transitions; `answer` makes one answer. One file per rule set beside them:
+//! [`parse`] (the head and its framing), [`target`], [`conditional`], [`range`], [`encoding`], and [`head`] (the one place
+//! where response heads are drawn).
 #![forbid(unsafe_code)]
 
+mod answer;
 pub mod chunked;
 pub mod conditional;
 pub mod conn;

@@ -1,7 +1,7 @@
 //! Reads one request head: httparse for the grammar, and the rules it leaves to others. Pure.
 //!
 //! **The verdict looks at the bytes, not at how they arrived.** Every error of the grammar is found at the first wrong
-//! byte, and the limits are checked on views cut at the limit: a request line without its end within
+//! byte (that of the version: at the end of its line), and the limits are checked on views cut at the limit: a request line without its end within
 //! `request_line_bytes_max` is read no further, a head no further than `head_bytes_max`. So the same bytes, cut
 //! anywhere, get the same answer.
 #![forbid(unsafe_code)]
@@ -104,7 +104,7 @@ pub fn head<'h, 'b>(bytes: &'b [u8], table: &'h mut FieldTable<'b>, limits: &Lim
     if bytes == b"\r" {
         return Parsed::Partial;
     }
-    let line_is_long = bytes.len() > limits.request_line_bytes_max
+    let line_is_long = bytes.len() >= limits.request_line_bytes_max
         && memchr::memchr(b'\n', &bytes[..limits.request_line_bytes_max]).is_none();
     let longest = if line_is_long { limits.request_line_bytes_max } else { limits.head_bytes_max };
     let view = &bytes[..bytes.len().min(longest)];
@@ -112,27 +112,35 @@ pub fn head<'h, 'b>(bytes: &'b [u8], table: &'h mut FieldTable<'b>, limits: &Lim
     let fields = &mut table[..limits.head_fields_max.min(HEAD_FIELDS_CEILING)];
     match request.parse_with_uninit_headers(view, fields) {
         Ok(httparse::Status::Complete(len)) => semantics(request, len),
-        Ok(httparse::Status::Partial) if line_is_long => {
-            Parsed::Refused(refuse(414, "the request line is longer than this server reads"))
-        }
-        Ok(httparse::Status::Partial) if bytes.len() >= limits.head_bytes_max => {
-            Parsed::Refused(refuse(431, "the request head is longer than this server reads"))
-        }
-        Ok(httparse::Status::Partial) => Parsed::Partial,
+        Ok(httparse::Status::Partial) => partial(bytes, line_is_long, limits),
         Err(httparse::Error::TooManyHeaders) => {
             Parsed::Refused(refuse(431, "the request has more header fields than this server reads"))
         }
-        Err(httparse::Error::Version) => version(view),
+        Err(httparse::Error::Version) => match memchr::memchr(b'\n', view) {
+            // `HTTP/2` may become `HTTP/2.0` or `HTTP/2x`, which have different answers.
+            None => partial(bytes, line_is_long, limits),
+            Some(line_len) => version(&view[..line_len]),
+        },
         Err(httparse::Error::Token) => Parsed::Refused(refuse(400, "the request line is malformed")),
         Err(_) => Parsed::Refused(refuse(400, "the request head is malformed")),
     }
 }
 
+/// The verdict on a head that does not end within the limits.
+fn partial<'h, 'b>(bytes: &'b [u8], line_is_long: bool, limits: &Limits) -> Parsed<'h, 'b> {
+    if line_is_long {
+        return Parsed::Refused(refuse(414, "the request line is longer than this server reads"));
+    }
+    if bytes.len() >= limits.head_bytes_max {
+        return Parsed::Refused(refuse(431, "the request head is longer than this server reads"));
+    }
+    Parsed::Partial
+}
+
 /// Tells the versions apart that httparse refuses alike (RFC 9112 section 2.3: `HTTP/` in capitals, two digits).
-fn version<'h, 'b>(view: &'b [u8]) -> Parsed<'h, 'b> {
+fn version<'h, 'b>(line: &'b [u8]) -> Parsed<'h, 'b> {
     let malformed = Parsed::Refused(refuse(400, "the HTTP version in the request line is malformed"));
-    let line_len = memchr::memchr(b'\n', view).unwrap_or(view.len());
-    let line = view[..line_len].strip_suffix(b"\r").unwrap_or(&view[..line_len]);
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
     let Some(space) = memchr::memrchr(b' ', line) else { return malformed };
     match &line[space + 1..] {
         [b'H', b'T', b'T', b'P', b'/', b'1', b'.', minor] if minor.is_ascii_digit() && *minor > b'1' => {

@@ -1,0 +1,238 @@
+//! Makes the answer to one request: asks the service, looks at conditions and ranges, and draws into the batch. Pure.
+#![forbid(unsafe_code)]
+
+use super::conditional::{self, Outcome, Preconditions, Validators};
+use super::conn::{Moment, Scratch};
+use super::head::{self, Drawing, Persistence};
+use super::method::{Method, Methods};
+use super::parse::{Head, Known};
+use super::plan::{Part, Span};
+use super::range::{self, Ranges};
+use super::request::Request;
+use super::response::{Response, lines_of_304};
+use super::service::{Found, Ready, Service};
+use super::target::{self, Target};
+use std::net::SocketAddr;
+
+/// One answer in the making.
+pub(super) struct One<'o> {
+    pub(super) moment: &'o Moment,
+    pub(super) persistence: Persistence,
+    pub(super) with_body: bool,
+    pub(super) scratch: &'o mut Scratch,
+    /// It is the last one of its connection.
+    pub(super) ends: bool,
+}
+
+impl One<'_> {
+    /// Answers a request; false: it has to wait for its content.
+    pub(super) fn request<S: Service>(
+        &mut self,
+        head: &Head<'_, '_>,
+        is_whole: bool,
+        peer: Option<SocketAddr>,
+        local: Option<SocketAddr>,
+        service: &mut S,
+    ) -> bool {
+        if matches!(head.method, Method::Other | Method::Connect) {
+            self.refusal(501, "this server does not know the method");
+            return true;
+        }
+        if !is_whole && matches!(head.method, Method::Get | Method::Head) {
+            self.refusal(413, "the request body is longer than this server reads");
+            return true;
+        }
+        let mut decoded = std::mem::take(&mut self.scratch.decoded);
+        let is_answered = match target::parse(head.method_bytes, head.target, &mut decoded) {
+            Ok(Target::Asterisk) => {
+                Drawing::start(&mut self.scratch.batch, 204, self.moment, self.persistence).allow(Methods::READ).end();
+                true
+            }
+            Ok(Target::Path { path, query, authority: _ }) => {
+                let request = Request {
+                    method: head.method,
+                    path,
+                    query: query.and_then(|query| std::str::from_utf8(query).ok()),
+                    fields: head.fields,
+                    peer,
+                    local,
+                    unix_seconds: self.moment.unix_seconds,
+                    generation: self.moment.generation,
+                    params: &[],
+                };
+                self.found(&request, service)
+            }
+            Err(error) => {
+                self.refusal(400, error.why());
+                true
+            }
+        };
+        self.scratch.decoded = decoded;
+        is_answered
+    }
+
+    fn found<S: Service>(&mut self, request: &Request<'_>, service: &mut S) -> bool {
+        self.scratch.stored.clear();
+        match service.find(request, &mut self.scratch.stored) {
+            Found::Stored => return self.stored(request, service),
+            Found::Made(response) => self.made(request, response),
+            Found::Missing => self.refusal(404, ""),
+            Found::Methods(methods) if request.method == Method::Options => {
+                Drawing::start(&mut self.scratch.batch, 204, self.moment, self.persistence)
+                    .lines(self.scratch.stored.slice(&self.scratch.stored.always))
+                    .allow(methods)
+                    .end();
+            }
+            Found::Methods(methods) => self.refusal_of_mount(405, "", |drawing| drawing.allow(methods)),
+            Found::NotAcceptable => {
+                self.refusal_of_mount(406, "every encoding at hand is refused by Accept-Encoding", |drawing| {
+                    drawing.lines(b"Vary: Accept-Encoding\r\n")
+                });
+            }
+            Found::Wait => return false,
+            Found::Failed => self.refusal(500, "the content is damaged; the server's log has the place"),
+            Found::Busy => self.refusal(503, ""),
+            Found::Panicked => {
+                self.persistence = Persistence::Close;
+                self.ends = true;
+                self.refusal(500, "");
+            }
+        }
+        true
+    }
+
+    /// A stored representation: conditions first (RFC 9110 section 13.2.2), then the range (section 14.2).
+    fn stored<S: Service>(&mut self, request: &Request<'_>, service: &mut S) -> bool {
+        let stored = &self.scratch.stored;
+        let etag = stored.slice(&stored.etag);
+        let validators = Validators { etag: (!etag.is_empty()).then_some(etag), last_modified: stored.last_modified };
+        let mut range = Ranges::Ignore;
+        if stored.status == 200 {
+            match preconditions(request, &validators) {
+                Outcome::Proceed => {}
+                Outcome::NotModified => {
+                    Drawing::start(&mut self.scratch.batch, 304, self.moment, self.persistence)
+                        .lines(stored.slice(&stored.always))
+                        .end();
+                    return true;
+                }
+                Outcome::Failed => {
+                    self.refusal(412, "");
+                    return true;
+                }
+            }
+            if request.method == Method::Get && request.fields.count(Known::Range) > 0 {
+                range = wanted_range(request, &validators, stored.body.map_or(0, |span| span.len));
+            }
+        }
+        let whole = stored.body;
+        match (range, whole) {
+            (Ranges::One { first, len }, Some(whole)) => {
+                let span = Span { offset: whole.offset + first, len, ..whole };
+                self.if_ready(Some(span), service, |one| {
+                    let stored = &one.scratch.stored;
+                    Drawing::start(&mut one.scratch.batch, 206, one.moment, one.persistence)
+                        .lines(stored.slice(&stored.always))
+                        .lines(stored.slice(&stored.content))
+                        .content_range(first, len, whole.len)
+                        .content_length(len)
+                        .end_with_part(Part::Span(span), len);
+                })
+            }
+            (Ranges::Unsatisfiable, _) => {
+                let total = whole.map_or(0, |span| span.len);
+                self.refusal_with(416, "", |drawing| drawing.unsatisfied(total));
+                true
+            }
+            _ => {
+                let sent = whole.filter(|_| self.with_body);
+                self.if_ready(sent, service, |one| {
+                    let Scratch { batch, stored, .. } = &mut *one.scratch;
+                    head::stored(batch, stored, one.moment, one.persistence, one.with_body);
+                })
+            }
+        }
+    }
+
+    /// Draws the answer once its bytes may be sent; false: it has to wait.
+    fn if_ready<S: Service>(&mut self, span: Option<Span>, service: &mut S, draw: impl FnOnce(&mut Self)) -> bool {
+        match span.map_or(Ready::Now, |span| service.ready(span)) {
+            Ready::Now => draw(self),
+            Ready::Wait => return false,
+            Ready::Failed => self.refusal(500, "the content is damaged; the server's log has the place"),
+            Ready::Busy => self.refusal(503, ""),
+        }
+        true
+    }
+
+    fn made(&mut self, request: &Request<'_>, response: Response) {
+        if response.is_broken {
+            return self.refusal(500, "");
+        }
+        let etag = response.etag.as_deref().map(str::as_bytes);
+        let validators = Validators { etag, last_modified: response.last_modified };
+        let has_validator = etag.is_some() || response.last_modified.is_some();
+        let outcome = if response.status == 200 && has_validator {
+            preconditions(request, &validators)
+        } else {
+            Outcome::Proceed
+        };
+        match outcome {
+            Outcome::Proceed => {
+                head::made(&mut self.scratch.batch, response, self.moment, self.persistence, self.with_body);
+            }
+            Outcome::NotModified => {
+                let mut drawing = Drawing::start(&mut self.scratch.batch, 304, self.moment, self.persistence);
+                for line in lines_of_304(&response.lines) {
+                    drawing = drawing.lines(line);
+                }
+                head::validators(drawing, response.etag.as_deref(), response.last_modified).end();
+            }
+            Outcome::Failed => self.refusal(412, ""),
+        }
+    }
+
+    pub(super) fn refusal(&mut self, status: u16, why: &str) {
+        let retry_after: &[u8] = if status == 503 { b"Retry-After: 1\r\n" } else { b"" };
+        self.refusal_with(status, why, |drawing| drawing.lines(retry_after));
+    }
+
+    /// A refusal with the lines of the mount that has the path, so that scripts of other origins may read it.
+    fn refusal_of_mount(&mut self, status: u16, why: &str, lines: impl FnOnce(Drawing<'_>) -> Drawing<'_>) {
+        let Scratch { batch, stored, .. } = &mut *self.scratch;
+        let mount = stored.slice(&stored.always);
+        head::refusal(batch, status, why, mount, lines, self.moment, self.persistence, self.with_body);
+    }
+
+    fn refusal_with(&mut self, status: u16, why: &str, lines: impl FnOnce(Drawing<'_>) -> Drawing<'_>) {
+        let batch = &mut self.scratch.batch;
+        head::refusal(batch, status, why, b"", lines, self.moment, self.persistence, self.with_body);
+    }
+}
+
+fn preconditions(request: &Request<'_>, validators: &Validators<'_>) -> Outcome {
+    let fields = &request.fields;
+    let conditions = [Known::IfMatch, Known::IfNoneMatch, Known::IfModifiedSince, Known::IfUnmodifiedSince];
+    if conditions.iter().all(|&known| fields.count(known) == 0) {
+        return Outcome::Proceed;
+    }
+    let preconditions = Preconditions {
+        if_match: fields.values(Known::IfMatch),
+        if_none_match: fields.values(Known::IfNoneMatch),
+        if_modified_since: fields.values(Known::IfModifiedSince),
+        if_unmodified_since: fields.values(Known::IfUnmodifiedSince),
+    };
+    let is_read = matches!(request.method, Method::Get | Method::Head);
+    conditional::evaluate(preconditions, validators, is_read, request.unix_seconds)
+}
+
+/// Which part of `len` bytes is asked for (RFC 9110 section 14.2); `Ignore`: the whole.
+fn wanted_range(request: &Request<'_>, validators: &Validators<'_>, len: u64) -> Ranges {
+    let fields = &request.fields;
+    let Some(value) = fields.only(Known::Range) else { return Ranges::Ignore };
+    let has_condition = fields.count(Known::IfRange) > 0;
+    if has_condition && !conditional::if_range(fields.values(Known::IfRange), validators, request.unix_seconds) {
+        return Ranges::Ignore;
+    }
+    range::parse(value, len)
+}
