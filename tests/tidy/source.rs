@@ -67,13 +67,22 @@ pub fn sources(folder: &str) -> Vec<File> {
 fn test_modules(path: &str, text: &str) -> Vec<String> {
     let stem = path.trim_end_matches(".rs");
     let folder = stem.strip_suffix("/mod").or_else(|| stem.strip_suffix("/lib")).unwrap_or(stem);
-    let code = blank(text);
-    let declared = code.split("#[cfg(test)]").skip(1).filter_map(|rest| {
-        let item = rest.split([';', '{']).next()?;
-        rest[item.len()..].starts_with(';').then_some(())?;
-        item.split_once("mod ").map(|(_, name)| format!("{folder}/{}", name.trim()))
-    });
-    declared.collect()
+    let mut modules = Vec::new();
+    let mut lines = text.lines().map(str::trim);
+    while lines.by_ref().any(|line| line == "#[cfg(test)]") {
+        let mut path = None;
+        let item = lines.find(|line| {
+            path = path.or(line.strip_prefix("#[path = \"").and_then(|rest| rest.split('"').next()));
+            !line.starts_with("#[")
+        });
+        let Some((_, name)) = item.and_then(|item| item.strip_suffix(';')?.split_once("mod ")) else { continue };
+        modules.push(match path {
+            // Beside the file that declares it.
+            Some(path) => format!("{}/{}", stem.rsplit_once('/').map_or("", |it| it.0), path.trim_end_matches(".rs")),
+            None => format!("{folder}/{name}"),
+        });
+    }
+    modules
 }
 
 /// The text with comments, strings and characters made blank.
