@@ -56,7 +56,7 @@ pub enum Ranges {
         /// Count of bytes, never 0.
         len: u64,
     },
-    /// Several: 206 with `multipart/byteranges`.
+    /// Several: may be answered by 206 with `multipart/byteranges`, or by the whole.
     Several(Spans),
 }
 

@@ -519,3 +519,7 @@ enum Said {
     Failed,
     Tick,
 }
+
+#[cfg(test)]
+#[path = "worker_tests.rs"]
+mod tests;

@@ -360,7 +360,7 @@ impl House {
             is_taken
         });
         let content = Content::new(first, limits.open_files_max, offload, deliver, Arc::clone(&stats));
-        let listening = Listening { socket: Arc::new(Listener::nowhere(Peer::Unix).unwrap()), local: None };
+        let listening = Listening { socket: Some(Arc::new(Listener::nowhere(Peer::Unix).unwrap())), local: None };
         let parts = Parts {
             content,
             limits,
