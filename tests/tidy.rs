@@ -190,21 +190,17 @@ fn unsafe_stays_in_its_folders() {
         let may_have = file.path.starts_with("src/sys/") || file.path.starts_with("src/ring/");
         let used = source::blank(&file.text).lines().position(|line| has_word(line, "unsafe"));
         let forbids = file.text.contains("#![forbid(unsafe_code)]");
+        // The attribute of a folder's file would hold for the whole folder.
+        let is_folder_of_unsafe = may_have && file.path.ends_with("/mod.rs");
+        let must_say = !file.is_test && file.layer().is_some() && !is_folder_of_unsafe;
         match used {
             Some(line) if !may_have => complaints.push(format!(
                 "{}:{}: `unsafe` outside src/sys and src/ring; wrap the call there in a type that is safe to use",
                 file.path,
                 line + 1
             )),
-            // The attribute of a folder's file would hold for the whole folder.
-            None if !forbids
-                && !file.is_test
-                && file.layer().is_some()
-                && !(may_have && file.path.ends_with("/mod.rs")) =>
-            {
-                complaints
-                    .push(format!("{}:1: has no `unsafe` and does not say so; add #![forbid(unsafe_code)]", file.path))
-            }
+            None if !forbids && must_say => complaints
+                .push(format!("{}:1: has no `unsafe` and does not say so; add #![forbid(unsafe_code)]", file.path)),
             _ => {}
         }
     }
