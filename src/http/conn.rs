@@ -197,8 +197,9 @@ pub struct Conn {
     phase: Phase,
     reading: Reading,
     then: Then,
-    /// Times the request at the front was asked again.
+    /// Times the request at the front was asked again of the content that was asked last. New content starts anew.
     attempts: u8,
+    asked_generation: u64,
     /// Whether a request has been answered.
     has_answered: bool,
     /// Bytes of requests that are not whole or whose turn has not come.
@@ -245,6 +246,7 @@ impl Conn {
             reading: FRESH_HEAD,
             then: Then::Continue,
             attempts: 0,
+            asked_generation: moment.generation,
             has_answered: false,
             pending: Vec::new(),
             since: moment.nanos,
@@ -502,6 +504,10 @@ impl Conn {
             scratch: &mut *env.scratch,
             ends: persistence == Persistence::Close,
         };
+        if self.asked_generation != env.moment.generation {
+            self.asked_generation = env.moment.generation;
+            self.attempts = 0;
+        }
         if self.attempts > PREPARE_ATTEMPTS_MAX {
             one.refusal(503, "the content could not be made ready");
         } else if !one.request(head, is_whole, self.peer, env.local, &mut *env.service) {

@@ -11,7 +11,8 @@
 //! send:  try now;  some bytes left  ->  Sent;  none  ->  wait for an edge, try again
 //! ```
 //!
-//! A receive runs in `next`, because there is one buffer. A connection receives once a turn and sends at most
+//! A receive runs in `next`, because there is one buffer; so does an accept, because the worker may want no more after
+//! it. A connection receives once a turn and sends at most
 //! [`SEND_TURN_BYTES`]; what is more waits for the next turn. So no connection starves another, or the listeners.
 //!
 //! Stale events cannot touch a new connection: they carry the number that the slot had when it was opened. Stale entries
@@ -58,6 +59,8 @@ pub(crate) struct Epoll {
     receives_later: VecDeque<Token>,
     /// Sends that have used up their share of this turn.
     sends_later: VecDeque<Token>,
+    /// Listeners that somebody waits at, and how many more they may accept in this turn.
+    accepts: VecDeque<(u32, usize)>,
     completions: VecDeque<Completion<Socket>>,
     buffer: Box<[u8]>,
     received: usize,
@@ -177,6 +180,7 @@ impl Epoll {
             receives: VecDeque::new(),
             receives_later: VecDeque::new(),
             sends_later: VecDeque::new(),
+            accepts: VecDeque::new(),
             completions: VecDeque::new(),
             buffer: vec![0; RECEIVE_BYTES].into(),
             received: 0,
@@ -206,7 +210,7 @@ impl Epoll {
     fn take_event(&mut self, event: Event) {
         match Watched::of(event.data()) {
             Watched::Connection { slot, opened } => self.take_edge(slot, opened, event.flags()),
-            Watched::Listener(listener) => self.accept(listener, TURN_ACCEPTS),
+            Watched::Listener(listener) => self.accepts.push_back((listener, TURN_ACCEPTS)),
             Watched::Doorbell => {
                 // Cleared before the worker is told: who rings from here on rings anew.
                 self.waker.0.rung.swap(false, Ordering::AcqRel);
@@ -234,24 +238,36 @@ impl Epoll {
         }
     }
 
-    /// Accepts up to `most` connections.
-    fn accept(&mut self, listener: u32, most: usize) {
-        let Some(listening) = self.listening(listener) else { return };
+    /// Accepts one connection, if somebody waits. False: nobody does, or it failed.
+    fn accept(&mut self, listener: u32) -> bool {
+        let Some(listening) = self.listening(listener) else { return false };
         let source = Arc::clone(&listening.listener);
-        for _ in 0..most {
+        loop {
             match source.accept() {
                 Accepting::Accepted(socket, peer) => {
                     self.completions.push_back(Completion::Accepted { listener, socket, peer });
+                    return true;
                 }
                 Accepting::Skipped => {}
-                Accepting::Empty => return,
+                Accepting::Empty => return false,
                 Accepting::Failed(error) => {
                     self.pause(listener);
                     self.completions.push_back(Completion::AcceptFailed { listener, error });
-                    return;
+                    return false;
                 }
             }
         }
+    }
+
+    /// Takes the next turn of the first listener in the queue. Only one connection at a time, so that the worker may pause
+    /// the listener before the next one. False: the queue is empty.
+    fn accept_next(&mut self) -> bool {
+        let Some((listener, left)) = self.accepts.pop_front() else { return false };
+        let is_watched = self.listening(listener).is_some_and(|listening| listening.watched);
+        if is_watched && self.accept(listener) && left > 1 {
+            self.accepts.push_front((listener, left - 1));
+        }
+        true
     }
 
     /// Tries the send of `slot`, if it has one.
@@ -349,7 +365,11 @@ impl Ring for Epoll {
 
     fn unlisten(&mut self, listener: u32) {
         // As many as the queue can hold: under a flood it would never be seen empty.
-        self.accept(listener, BACKLOG_CONNECTIONS as usize + 1);
+        for _ in 0..=BACKLOG_CONNECTIONS {
+            if !self.accept(listener) {
+                break;
+            }
+        }
         self.pause(listener);
         if let Some(entry) = self.listeners.get_mut(listener as usize) {
             *entry = None;
@@ -457,9 +477,14 @@ impl Ring for Epoll {
             if let Some(completion) = self.completions.pop_front() {
                 return Some(completion);
             }
-            let token = self.receives.pop_front()?;
-            if let Some(completion) = self.try_receive(token) {
-                return Some(completion);
+            match self.receives.pop_front() {
+                Some(token) => {
+                    if let Some(completion) = self.try_receive(token) {
+                        return Some(completion);
+                    }
+                }
+                None if self.accept_next() => {}
+                None => return None,
             }
         }
     }

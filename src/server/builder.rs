@@ -186,7 +186,7 @@ impl Builder {
                 Peer::Inet(address) => Some(address),
                 Peer::Unix => None,
             };
-            listeners.push(Listening { socket: Arc::new(listener), local });
+            listeners.push(Listening { socket: Some(Arc::new(listener)), local });
             addresses.push(address);
         }
         let tasks = TaskPool::start().map_err(Error::Start)?;

@@ -53,7 +53,8 @@ pub(crate) enum Message {
 /// A listener as a worker knows it.
 #[derive(Clone)]
 pub(crate) struct Listening {
-    pub(crate) socket: Arc<sys::Listener>,
+    /// `None` once a drain has begun. Each worker lets go of it then; after the last one the kernel refuses connections.
+    pub(crate) socket: Option<Arc<sys::Listener>>,
     pub(crate) local: Option<SocketAddr>,
 }
 
@@ -71,17 +72,11 @@ pub(crate) struct Parts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Drain {
     No,
-    /// The message came in this turn, and the listeners are being emptied.
-    Begun {
-        deadline: u64,
-    },
-    /// One turn more, without a wait: what the kernel already holds of requests is read before anything is closed.
-    Settling {
-        deadline: u64,
-    },
-    /// Connections with nothing under way are closed, the others when they have their answers.
+    /// The listeners are gone. Connections with nothing under way are closed after a turn that heard nothing, because one
+    /// turn need not read all that the kernel already holds of requests: until then turns do not wait.
     Going {
         deadline: u64,
+        has_settled: bool,
     },
 }
 
@@ -139,7 +134,9 @@ impl<R: Ring> Worker<R> {
             drain: Drain::No,
         };
         for (number, listening) in worker.listeners.iter().enumerate() {
-            worker.ring.listen(number as u32, &listening.socket)?;
+            if let Some(socket) = &listening.socket {
+                worker.ring.listen(number as u32, socket)?;
+            }
         }
         Ok(worker)
     }
@@ -157,7 +154,9 @@ impl<R: Ring> Worker<R> {
     pub(crate) fn turn(&mut self) -> io::Result<bool> {
         self.ring.turn(self.deadline())?;
         self.read_time();
+        let mut has_heard = false;
         while let Some(completion) = self.ring.next() {
+            has_heard |= !matches!(completion, Completion::Sent { .. });
             self.completed(completion);
         }
         while let Some(slot) = self.timers.expire(self.moment.nanos) {
@@ -167,7 +166,7 @@ impl<R: Ring> Worker<R> {
         for event in std::mem::take(&mut self.content.events) {
             self.reporter.tell(self.moment.unix_seconds, &event);
         }
-        Ok(self.go_on_draining())
+        Ok(self.go_on_draining(has_heard))
     }
 
     /// Connections open now.
@@ -185,8 +184,8 @@ impl<R: Ring> Worker<R> {
     fn deadline(&self) -> Option<u64> {
         let drain = match self.drain {
             Drain::No => None,
-            Drain::Begun { .. } | Drain::Settling { .. } => Some(0),
-            Drain::Going { deadline } => Some(deadline),
+            Drain::Going { has_settled: false, .. } => Some(0),
+            Drain::Going { deadline, .. } => Some(deadline),
         };
         [self.timers.next(), self.accept_retry, drain].into_iter().flatten().min()
     }
@@ -304,17 +303,16 @@ impl<R: Ring> Worker<R> {
                 let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
                 let deadline = self.moment.nanos.saturating_add(nanos);
                 self.moment.is_draining = true;
-                if self.drain == Drain::No {
-                    for listener in 0..self.listeners.len() {
-                        self.ring.unlisten(listener as u32);
+                match &mut self.drain {
+                    Drain::No => {
+                        for (listener, listening) in self.listeners.iter_mut().enumerate() {
+                            self.ring.unlisten(listener as u32);
+                            listening.socket = None;
+                        }
+                        self.accept_retry = None;
+                        self.drain = Drain::Going { deadline, has_settled: false };
                     }
-                    self.accept_retry = None;
-                    self.drain = Drain::Begun { deadline };
-                } else if let Drain::Begun { deadline: before }
-                | Drain::Settling { deadline: before }
-                | Drain::Going { deadline: before } = &mut self.drain
-                {
-                    *before = deadline.min(*before);
+                    Drain::Going { deadline: before, .. } => *before = deadline.min(*before),
                 }
             }
             Message::Done(done) => {
@@ -488,18 +486,14 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    /// False: drained.
-    fn go_on_draining(&mut self) -> bool {
-        let deadline = match self.drain {
-            Drain::No => return true,
-            Drain::Begun { deadline } => {
-                self.drain = Drain::Settling { deadline };
-                return true;
-            }
-            Drain::Settling { deadline } | Drain::Going { deadline } => deadline,
-        };
-        self.drain = Drain::Going { deadline };
-        let is_over = deadline <= self.moment.nanos;
+    /// `has_heard`: this turn brought more than outcomes of sends, as the turn of the message itself does. False: drained.
+    fn go_on_draining(&mut self, has_heard: bool) -> bool {
+        let Drain::Going { deadline, has_settled } = &mut self.drain else { return true };
+        let is_over = *deadline <= self.moment.nanos;
+        *has_settled = !has_heard;
+        if has_heard && !is_over {
+            return true;
+        }
         for slot in self.slots.pick(|slot| is_over || slot.conn.is_idle()) {
             self.stats.closed_by_drain.add(u64::from(is_over));
             self.close(slot, if is_over { Ending::Reset } else { Ending::Close });

@@ -1,0 +1,217 @@
+//! A warm server answers without touching the heap: not one allocation and not one release on the worker's thread.
+//!
+//! The allocator of this program counts what the thread `badger-0` does while it is told to, and keeps the first trace.
+
+use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
+use badgerserver::{Backend, Pack, Router, Server};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::backtrace::Backtrace;
+use std::cell::Cell;
+use std::io::{Cursor, Read, Write};
+use std::net::TcpStream;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+const WORKER: &[u8] = b"badger-0\0";
+const REQUESTS: usize = 1000;
+
+static IS_COUNTING: AtomicBool = AtomicBool::new(false);
+static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
+static RELEASES: AtomicU64 = AtomicU64::new(0);
+static FIRST: Mutex<Option<Backtrace>> = Mutex::new(None);
+
+thread_local! {
+    /// What is known of a thread: not asked yet, the worker, another.
+    static IS_WORKER: Cell<Option<bool>> = const { Cell::new(None) };
+    /// The trace itself allocates.
+    static IS_TRACING: Cell<bool> = const { Cell::new(false) };
+}
+
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn is_worker() -> bool {
+    IS_WORKER.get().unwrap_or_else(|| {
+        let mut name = [0_u8; 16];
+        // SAFETY: this option writes at most 16 bytes, and `name` has room for them.
+        unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+        let is_worker = name.starts_with(WORKER);
+        IS_WORKER.set(Some(is_worker));
+        is_worker
+    })
+}
+
+fn note(count: &AtomicU64) {
+    if !IS_COUNTING.load(Ordering::Relaxed) || IS_TRACING.get() || !is_worker() {
+        return;
+    }
+    count.fetch_add(1, Ordering::Relaxed);
+    IS_TRACING.set(true);
+    let mut first = FIRST.lock().unwrap();
+    if first.is_none() {
+        *first = Some(Backtrace::force_capture());
+    }
+    drop(first);
+    IS_TRACING.set(false);
+}
+
+// SAFETY: everything is passed on to the system's allocator, which keeps the contract.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note(&ALLOCATIONS);
+        // SAFETY: the caller's promise is the callee's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, place: *mut u8, layout: Layout) {
+        note(&RELEASES);
+        // SAFETY: as above.
+        unsafe { System.dealloc(place, layout) }
+    }
+
+    unsafe fn realloc(&self, place: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        note(&ALLOCATIONS);
+        note(&RELEASES);
+        // SAFETY: as above.
+        unsafe { System.realloc(place, layout, bytes) }
+    }
+}
+
+/// One kind of exchange: what is sent at once, and how the answers to it look.
+struct Exchange {
+    name: &'static str,
+    request: String,
+    /// What each answer begins with.
+    start: &'static str,
+    answers: usize,
+    body_bytes: usize,
+}
+
+fn request(method: &str, path: &str, lines: &str) -> String {
+    format!("{method} {path} HTTP/1.1\r\nHost: a\r\n{lines}\r\n")
+}
+
+fn exchanges(tag: &str) -> Vec<Exchange> {
+    let exchange = |name, request, start, answers, body_bytes| Exchange { name, request, start, answers, body_bytes };
+    let small = request("GET", "/p/small", "");
+    let encoded = "User-Agent: test\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nCookie: a=b\r\n";
+    vec![
+        exchange("200 of 1 KiB", small.clone(), "HTTP/1.1 200", 1, 1024),
+        exchange("200 of 150 KiB", request("GET", "/p/large", ""), "HTTP/1.1 200", 1, 150 * 1024),
+        exchange("200, encoded", request("GET", "/p/page", encoded), "HTTP/1.1 200", 1, 100),
+        exchange("304", request("GET", "/p/small", &format!("If-None-Match: {tag}\r\n")), "HTTP/1.1 304", 1, 0),
+        exchange("404", request("GET", "/p/nothing", ""), "HTTP/1.1 404", 1, usize::MAX),
+        exchange("206", request("GET", "/p/large", "Range: bytes=7-1030\r\n"), "HTTP/1.1 206", 1, 1024),
+        exchange("HEAD", request("HEAD", "/p/large", ""), "HTTP/1.1 200", 1, 0),
+        exchange("pipelined 16", small.repeat(16), "HTTP/1.1 200", 16, 1024),
+        exchange("405", request("PUT", "/p/small", ""), "HTTP/1.1 405", 1, usize::MAX),
+        exchange("OPTIONS", request("OPTIONS", "/p/small", ""), "HTTP/1.1 204", 1, 0),
+        exchange("percent-encoded", request("GET", "/p/%73mall?q=1", ""), "HTTP/1.1 200", 1, 1024),
+    ]
+}
+
+/// Reads one answer into `buffer` and gives its head; `usize::MAX` bytes of body are as many as Content-Length says.
+fn read_answer(stream: &mut TcpStream, buffer: &mut Vec<u8>, body_bytes: usize) -> String {
+    let mut piece = vec![0; 64 * 1024];
+    loop {
+        if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
+            let head = String::from_utf8(buffer[..end + 4].to_vec()).unwrap();
+            let said = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+            let body_bytes = if body_bytes == usize::MAX { said.unwrap().parse().unwrap() } else { body_bytes };
+            while buffer.len() < end + 4 + body_bytes {
+                let bytes = stream.read(&mut piece).unwrap();
+                assert_ne!(bytes, 0, "the end came early");
+                buffer.extend_from_slice(&piece[..bytes]);
+            }
+            buffer.drain(..end + 4 + body_bytes);
+            return head;
+        }
+        let bytes = stream.read(&mut piece).unwrap();
+        assert_ne!(bytes, 0, "the end came early");
+        buffer.extend_from_slice(&piece[..bytes]);
+    }
+}
+
+fn run(stream: &mut TcpStream, exchange: &Exchange, times: usize) {
+    let mut buffer = Vec::new();
+    for _ in 0..times {
+        stream.write_all(exchange.request.as_bytes()).unwrap();
+        for _ in 0..exchange.answers {
+            let head = read_answer(stream, &mut buffer, exchange.body_bytes);
+            assert!(head.starts_with(exchange.start), "{}: {head}", exchange.name);
+        }
+    }
+    assert!(buffer.is_empty());
+}
+
+/// Counts what `requests` cost the worker; false and the first trace, when that is anything.
+fn is_free(name: &str, requests: impl FnOnce()) -> bool {
+    ALLOCATIONS.store(0, Ordering::SeqCst);
+    RELEASES.store(0, Ordering::SeqCst);
+    IS_COUNTING.store(true, Ordering::SeqCst);
+    requests();
+    IS_COUNTING.store(false, Ordering::SeqCst);
+    let (allocations, releases) = (ALLOCATIONS.load(Ordering::SeqCst), RELEASES.load(Ordering::SeqCst));
+    println!("{name}: {allocations} allocations, {releases} releases");
+    if let Some(trace) = FIRST.lock().unwrap().take() {
+        println!("the first of them:\n{trace}");
+    }
+    (allocations, releases) == (0, 0)
+}
+
+fn pack_file() -> (std::path::PathBuf, Pack) {
+    let (small, large, page, brotli) = ([b's'; 1024], [b'l'; 150 * 1024], [b'p'; 400], [b'b'; 100]);
+    let bodies: [&[(Encoding, &[u8])]; 3] = [
+        &[(Encoding::Identity, &small)],
+        &[(Encoding::Identity, &large)],
+        &[(Encoding::Identity, &page), (Encoding::Br, &brotli)],
+    ];
+    let mut out = Cursor::new(Vec::new());
+    let mut writer = PackWriter::create(&mut out, Cursor::new(Vec::new()), WriterOptions::default()).unwrap();
+    for (key, bodies) in ["/small", "/large", "/page"].into_iter().zip(bodies) {
+        writer.add(Entry { key, content_type: "text/plain", bodies, ..Entry::default() }).unwrap();
+    }
+    writer.finish().unwrap();
+    let path = std::env::temp_dir().join(format!("badger-allocations-{}.badger", std::process::id()));
+    std::fs::write(&path, out.into_inner()).unwrap();
+    let pack = Pack::open(&path).unwrap();
+    (path, pack)
+}
+
+fn is_backend_free(backend: Backend) -> bool {
+    let (path, pack) = pack_file();
+    let builder = Server::builder().backend(backend).workers(1).listen("127.0.0.1:0");
+    let server = builder.start(Router::new().pack("/p", pack)).unwrap();
+    std::fs::remove_file(path).unwrap();
+    assert_eq!(server.backend(), backend.to_string());
+    let address = server.addresses()[0].inet().unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.write_all(request("HEAD", "/p/small", "").as_bytes()).unwrap();
+    let head = read_answer(&mut stream, &mut Vec::new(), 0);
+    let tag = head.lines().find_map(|line| line.strip_prefix("ETag: ")).unwrap();
+    let exchanges = exchanges(tag);
+    for exchange in &exchanges {
+        run(&mut stream, exchange, 10);
+    }
+    let mut is_all_free = true;
+    for exchange in &exchanges {
+        let name = format!("{backend}, {REQUESTS} x {}", exchange.name);
+        is_all_free &= is_free(&name, || run(&mut stream, exchange, REQUESTS));
+    }
+    // The canary: the counting counts.
+    IS_COUNTING.store(true, Ordering::SeqCst);
+    drop(server);
+    IS_COUNTING.store(false, Ordering::SeqCst);
+    FIRST.lock().unwrap().take();
+    assert_ne!(RELEASES.load(Ordering::SeqCst), 0, "the worker's end releases what it had");
+    is_all_free
+}
+
+fn main() -> ExitCode {
+    if is_backend_free(Backend::Epoll) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,263 @@
+//! Each bound does what it says, and the count that names it moves.
+
+use crate::client::{Broken, Client, request};
+use crate::content::sizes;
+use crate::stage::{Folder, LIMIT, Stage, until};
+use crate::system;
+use badgerserver::{Limits, Response, Router};
+use std::fs::File;
+use std::time::{Duration, Instant};
+
+stamp![
+    a_head_that_does_not_come,
+    a_body_that_does_not_come,
+    nothing_to_do,
+    nothing_taken,
+    lingering_ends,
+    bodies_and_heads_end,
+    as_many_connections_as_allowed,
+    out_of_descriptors,
+];
+
+const SHORT: Duration = Duration::from_millis(150);
+/// A bound of [`SHORT`] has been kept when it took no longer than this.
+const SOON: Duration = Duration::from_secs(5);
+
+fn with(change: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    limits
+}
+
+fn hello() -> Router {
+    Router::new().get("/", |_| Response::text("x"))
+}
+
+fn assert_in_time(start: Instant) {
+    let time = start.elapsed();
+    assert!((SHORT..SOON).contains(&time), "{time:?}");
+}
+
+fn a_head_that_does_not_come(stage: &Stage) {
+    let limits = with(|limits| limits.head_time_max = SHORT);
+    let server = stage.start(stage.builder().limits(limits), hello());
+    let start = Instant::now();
+    let mut silent = server.connect();
+    silent.assert_end();
+    assert_in_time(start);
+    assert_eq!(server.until("it", |stats| stats.connections_open == 0).closed_head_time, 1);
+
+    // From the first byte on, whatever comes after it: a client that trickles is not spared.
+    for has_talked in [false, true] {
+        let mut client = server.connect();
+        if has_talked {
+            client.get("/");
+        }
+        let start = Instant::now();
+        client.set_patience(Duration::from_millis(10));
+        let mut head = b"GET / HTTP/1.1\r\nHost: a\r\nX: ".iter().chain(std::iter::repeat(&b'x'));
+        let answer = loop {
+            assert!(start.elapsed() < SOON);
+            let is_open = client.try_send(&[*head.next().unwrap()]).is_ok();
+            match client.answer("GET") {
+                Err(Broken::Late) => assert!(is_open),
+                answer => break answer,
+            }
+        };
+        let answer = answer.unwrap();
+        assert_eq!((answer.status, answer.says_close()), (408, true));
+        assert_in_time(start);
+    }
+    assert_eq!(server.stats().requests_timed_out, 2);
+}
+
+fn a_body_that_does_not_come(stage: &Stage) {
+    let limits = with(|limits| limits.body_time_max = SHORT);
+    let server = stage.start(stage.builder().limits(limits), hello());
+    for head in ["Content-Length: 10\r\n", "Transfer-Encoding: chunked\r\n"] {
+        let mut client = server.connect();
+        let start = Instant::now();
+        client.send(request("POST", "/", head).as_bytes());
+        client.send(b"5\r\n");
+        assert_eq!(client.answer("POST").unwrap().status, 408);
+        client.assert_end();
+        assert_in_time(start);
+    }
+    assert_eq!(server.stats().requests_timed_out, 2);
+}
+
+fn nothing_to_do(stage: &Stage) {
+    let limits = with(|limits| limits.idle_time_max = SHORT);
+    let server = stage.start(stage.builder().limits(limits), hello());
+    let mut client = server.connect();
+    // Each request begins the time anew.
+    let start = Instant::now();
+    while start.elapsed() < 2 * SHORT {
+        assert_eq!(client.get("/").status, 200);
+    }
+    let start = Instant::now();
+    client.assert_end();
+    assert!(start.elapsed() + Duration::from_millis(20) > SHORT && start.elapsed() < SOON, "{:?}", start.elapsed());
+    assert_eq!(server.until("it", |stats| stats.connections_open == 0).closed_idle_time, 1);
+}
+
+fn nothing_taken(stage: &Stage) {
+    let folder = Folder::new();
+    let (pack, _) = sizes(&folder, &[20_000, 8_000_000]);
+    let limits = with(|limits| limits.send_time_max = SHORT);
+    let builder = stage.builder().limits(limits).socket_buffers(None, Some(4096));
+    let server = stage.start(builder, Router::new().pack("/size", pack));
+    for (count, ask) in [(1, request("GET", "/size/8000000", "")), (2, request("GET", "/size/20000", "").repeat(400))] {
+        let mut client = Client::new(system::connect_sized(server.address(), 4096).unwrap());
+        let start = Instant::now();
+        client.send(ask.as_bytes());
+        server.until("the cut", |stats| stats.closed_send_time == count && stats.connections_open == 0);
+        assert_in_time(start);
+        // What is left in the kernel may still be read, and then the reset.
+        while let Ok(answer) = client.answer("GET") {
+            assert_eq!(answer.status, 200);
+        }
+    }
+    // One that takes a little all the time is not cut.
+    let mut slow = Client::new(system::connect_sized(server.address(), 4096).unwrap());
+    slow.read_bytes = 4096;
+    slow.send(request("GET", "/size/8000000", "").as_bytes());
+    let start = Instant::now();
+    let mut bytes = 0;
+    while start.elapsed() < 4 * SHORT {
+        bytes += 4000;
+        slow.begin_answer(bytes);
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+    assert_eq!((server.stats().closed_send_time, server.stats().connections_open), (2, 1));
+}
+
+fn lingering_ends(stage: &Stage) {
+    let limits = with(|limits| {
+        limits.linger_time_max = SHORT;
+        limits.linger_bytes_max = 100_000;
+    });
+    let server = stage.start(stage.builder().limits(limits), hello());
+    let start = Instant::now();
+    let mut client = server.connect();
+    client.send(b"?\r\n\r\n");
+    assert_eq!(client.answer("GET").unwrap().status, 400);
+    client.assert_end();
+    let stats = server.until("the end of lingering", |stats| stats.connections_open == 0);
+    assert_in_time(start);
+    assert_eq!(stats.closed_linger_time, 1);
+
+    // What comes while it lingers is thrown away, but not for ever. The answer is not lost for it.
+    let mut client = server.connect();
+    client.send(b"?\r\n\r\n");
+    assert_eq!(client.answer("GET").unwrap().status, 400);
+    let mut sent = 0;
+    while client.try_send(&[b'x'; 10_000]).is_ok() && sent < 64 << 20 {
+        sent += 10_000;
+    }
+    let stats = server.until("the end of lingering", |stats| stats.connections_open == 0);
+    assert!(stats.closed_linger_bytes == 1 && sent < 64 << 20, "{sent} bytes: {stats:?}");
+}
+
+fn bodies_and_heads_end(stage: &Stage) {
+    let limits = with(|limits| {
+        limits.request_line_bytes_max = 100;
+        limits.head_bytes_max = 300;
+        limits.head_fields_max = 5;
+        limits.body_bytes_max = 1000;
+    });
+    let server = stage.start(stage.builder().limits(limits), hello());
+    // A request line is counted to its line end, and a head to the end of the blank line: at the limit, and one beyond it.
+    let line = |len: usize| format!("GET /?{} HTTP/1.1\r\nHost: a\r\n\r\n", "q".repeat(len - 17));
+    let head = |len: usize| format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(len - 32));
+    let fields = |count: usize| format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(count - 1));
+    let body = |len: usize| format!("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: {len}\r\n\r\n{}", "x".repeat(len));
+    assert_eq!((line(100).find("\r\n"), head(300).len()), (Some(98), 300));
+    for (ask, status) in [
+        (line(100), 200),
+        (line(101), 414),
+        (head(300), 200),
+        (head(301), 431),
+        (fields(5), 200),
+        (fields(6), 431),
+        (body(1000), 200),
+        (body(1001), 413),
+    ] {
+        let mut whole = server.connect();
+        whole.send(ask.as_bytes());
+        assert_eq!(whole.answer("GET").unwrap().status, status, "{ask}");
+        let mut cut = server.connect();
+        for byte in ask.bytes() {
+            // Once it is refused the connection may be gone.
+            let _ = cut.try_send(&[byte]);
+        }
+        assert_eq!(cut.answer("GET").unwrap().status, status, "byte by byte: {ask}");
+    }
+}
+
+fn as_many_connections_as_allowed(stage: &Stage) {
+    let limits = with(|limits| limits.connections_max = 4);
+    let server = stage.start(stage.builder().limits(limits), hello());
+    let mut clients: Vec<Client> = (0..20).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        client.send(request("GET", "/", "").as_bytes());
+    }
+    for (index, client) in clients.iter_mut().enumerate().take(4) {
+        assert_eq!(client.answer("GET").map(|answer| answer.status), Ok(200), "{index}");
+    }
+    let stats = server.until("the pause", |stats| stats.connections_at_limit > 0);
+    assert_eq!((stats.connections_open, stats.connections_accepted), (4, 4));
+    clients[4].set_patience(SHORT);
+    assert_eq!(clients[4].answer("GET").map(|answer| answer.status), Err(Broken::Late), "it waits in the backlog");
+    // As each goes, the next comes.
+    let mut clients = clients.into_iter();
+    drop((clients.next(), clients.next(), clients.next(), clients.next()));
+    for mut client in clients {
+        client.set_patience(LIMIT);
+        assert_eq!(client.answer("GET").unwrap().status, 200);
+        assert!(server.stats().connections_open <= 4);
+    }
+    let stats = server.until("the ends", |stats| stats.connections_open == 0);
+    assert!(stats.connections_accepted == 20 && stats.connections_at_limit > 1, "{stats:?}");
+    server.connect().get("/");
+}
+
+fn out_of_descriptors(stage: &Stage) {
+    if !stage.alone() {
+        return;
+    }
+    const CLIENTS: usize = 20;
+    const LEFT: usize = 5;
+    let server = stage.serve(hello());
+    let sockets: Vec<_> = (0..CLIENTS).map(|_| system::socket(libc::AF_INET, libc::SOCK_STREAM, 0).unwrap()).collect();
+    // No number is left but LEFT of those that were taken last.
+    system::limit_descriptors(200);
+    let mut fillers: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+    fillers.truncate(fillers.len() - LEFT);
+    let connect = |socket| Client::new(system::connect(socket, server.address()).unwrap());
+    let mut clients: Vec<Client> = sockets.into_iter().map(connect).collect();
+    for client in &mut clients {
+        client.send(request("GET", "/", "").as_bytes());
+    }
+    for client in &mut clients[..LEFT] {
+        assert_eq!(client.answer("GET").unwrap().status, 200);
+    }
+    let failures = server.until("the failure", |stats| stats.accept_failures > 0).accept_failures;
+    let (start, processor_time) = (Instant::now(), system::processor_time());
+    server.until("another try, and another", |stats| stats.accept_failures >= failures + 5);
+    let (time, processor_time) = (start.elapsed(), system::processor_time() - processor_time);
+    // Five pauses of 100 ms. This thread looks at the counts meanwhile, which takes some of the processor's time.
+    assert!(time > Duration::from_millis(300), "five tries in {time:?}");
+    assert!(processor_time < time / 2, "{processor_time:?} of {time:?}");
+    assert_eq!(server.stats().connections_open, LEFT as u64);
+    assert!(!server.events().is_empty());
+    // Those that are served are served on.
+    assert_eq!(clients[0].get("/").status, 200);
+    drop(fillers);
+    for client in &mut clients[LEFT..] {
+        assert_eq!(client.answer("GET").unwrap().status, 200);
+    }
+    drop(clients);
+    until("the ends", || server.stats().connections_open == 0);
+    server.connect().get("/");
+}

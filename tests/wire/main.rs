@@ -1,0 +1,35 @@
+//! The server over real sockets: what leaves it, byte for byte, and what it does when clients, files and the system misbehave.
+//!
+//! Each suite is a plain function of a [`stage::Stage`] and is stamped once for each backend. A test that looks at the whole
+//! process (its descriptors, threads, memory, signal handlers) runs in a process of its own: [`stage::Stage::alone`].
+//! What cannot run here prints `skipped: why`, and the last line of the run counts those.
+
+/// Makes a test of each function for each backend.
+macro_rules! stamp {
+    ($($name:ident),* $(,)?) => {
+        mod epoll {
+            $(#[test]
+            fn $name() {
+                let path = concat!(module_path!(), "::", stringify!($name));
+                super::$name(&crate::stage::Stage::new(badgerserver::Backend::Epoll, path));
+            })*
+        }
+    };
+}
+
+mod client;
+mod content;
+mod stage;
+mod system;
+
+mod clients;
+mod damage;
+mod drain;
+mod exchanges;
+mod handlers;
+mod limits;
+mod listeners;
+mod packets;
+mod stalls;
+mod swap;
+mod truncation;

@@ -1,0 +1,142 @@
+//! The few system calls that the standard library has no name for. Each block is one call.
+
+use std::ffi::c_int;
+use std::io;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+fn checked(result: c_int) -> io::Result<c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// Makes a socket: the descriptor is there before the connection is.
+pub(crate) fn socket(family: c_int, kind: c_int, protocol: c_int) -> io::Result<OwnedFd> {
+    // SAFETY: takes no pointer.
+    let descriptor = checked(unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, protocol) })?;
+    // SAFETY: just made, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+pub(crate) fn set_option(socket: &impl AsRawFd, level: c_int, name: c_int, value: &[c_int]) -> io::Result<()> {
+    let len = size_of_val(value) as libc::socklen_t;
+    // SAFETY: `value` is valid for reading `len` bytes.
+    checked(unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, value.as_ptr().cast(), len) })?;
+    Ok(())
+}
+
+/// Connects a socket of [`socket`] over IPv4.
+pub(crate) fn connect(socket: OwnedFd, to: SocketAddr) -> io::Result<TcpStream> {
+    let SocketAddr::V4(to) = to else { return Err(io::ErrorKind::Unsupported.into()) };
+    let address = libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_port: to.port().to_be(),
+        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(to.ip().octets()) },
+        sin_zero: [0; 8],
+    };
+    let len = size_of_val(&address) as libc::socklen_t;
+    // SAFETY: `address` is an initialised address of `len` bytes.
+    checked(unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), len) })?;
+    Ok(TcpStream::from(socket))
+}
+
+/// Connects with a receive buffer of this size, which must be known before the handshake.
+pub(crate) fn connect_sized(to: SocketAddr, receive_bytes: usize) -> io::Result<TcpStream> {
+    let socket = socket(libc::AF_INET, libc::SOCK_STREAM, 0)?;
+    set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUF, &[receive_bytes as c_int])?;
+    connect(socket, to)
+}
+
+/// Closes with a reset.
+pub(crate) fn reset(socket: TcpStream) {
+    set_option(&socket, libc::SOL_SOCKET, libc::SO_LINGER, &[1, 0]).unwrap();
+}
+
+/// Time that the processor spent on this process.
+pub(crate) fn processor_time() -> Duration {
+    // SAFETY: a C struct of integers, for which zero is valid.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: `usage` is valid for writing.
+    checked(unsafe { libc::getrusage(libc::RUSAGE_SELF, &mut usage) }).unwrap();
+    let time = |value: libc::timeval| Duration::new(value.tv_sec as u64, value.tv_usec as u32 * 1000);
+    time(usage.ru_utime) + time(usage.ru_stime)
+}
+
+/// Lowers the number of descriptors that this process may have.
+pub(crate) fn limit_descriptors(count: u64) {
+    // SAFETY: a C struct of integers, for which zero is valid.
+    let mut limit: libc::rlimit = unsafe { std::mem::zeroed() };
+    // SAFETY: `limit` is valid for writing.
+    checked(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) }).unwrap();
+    limit.rlim_cur = limit.rlim_max.min(count);
+    // SAFETY: `limit` is valid for reading.
+    checked(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }).unwrap();
+}
+
+/// Ends this process after a while, whatever it hangs in.
+pub(crate) fn end_after(seconds: u32) {
+    // SAFETY: takes no pointer.
+    unsafe { libc::alarm(seconds) };
+}
+
+/// Calls `last` when the process ends in good order.
+pub(crate) fn at_exit(last: extern "C" fn()) {
+    // SAFETY: `last` stays valid for as long as the program.
+    unsafe { libc::atexit(last) };
+}
+
+/// Moves this thread, and those that it starts, into a network of their own.
+pub(crate) fn unshare_network() -> io::Result<()> {
+    // SAFETY: takes no pointer.
+    checked(unsafe { libc::unshare(libc::CLONE_NEWNET) })?;
+    Ok(())
+}
+
+#[repr(C)]
+struct EthtoolValue {
+    command: u32,
+    data: u32,
+}
+
+const ETHTOOL_STSO: u32 = 0x1f;
+const ETHTOOL_SGSO: u32 = 0x24;
+
+/// Brings the loopback interface up with packets of `mtu` bytes at most and no segmentation below TCP, so that what is
+/// captured is what would be on a wire.
+pub(crate) fn set_loopback(mtu: c_int) -> io::Result<()> {
+    let control = socket(libc::AF_INET, libc::SOCK_DGRAM, 0)?;
+    // SAFETY: a C struct of integers and pointers, for which zero is valid.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (place, &byte) in request.ifr_name.iter_mut().zip(b"lo") {
+        *place = byte as libc::c_char;
+    }
+    let call = |what: libc::Ioctl, request: &mut libc::ifreq| {
+        // SAFETY: `request` is what these calls take, and what its union points to lives as long.
+        checked(unsafe { libc::ioctl(control.as_raw_fd(), what, &raw mut *request) })
+    };
+    request.ifr_ifru.ifru_mtu = mtu;
+    call(libc::SIOCSIFMTU, &mut request)?;
+    for command in [ETHTOOL_STSO, ETHTOOL_SGSO] {
+        let mut value = EthtoolValue { command, data: 0 };
+        request.ifr_ifru.ifru_data = (&raw mut value).cast();
+        call(libc::SIOCETHTOOL, &mut request)?;
+    }
+    request.ifr_ifru.ifru_flags = (libc::IFF_UP | libc::IFF_RUNNING) as libc::c_short;
+    call(libc::SIOCSIFFLAGS, &mut request)?;
+    Ok(())
+}
+
+/// Sees every IPv4 packet that arrives in this network.
+pub(crate) fn capture() -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_DGRAM | libc::SOCK_NONBLOCK;
+    let socket = socket(libc::AF_PACKET, kind, c_int::from((libc::ETH_P_IP as u16).to_be()))?;
+    set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, &[64 << 20])?;
+    Ok(socket)
+}
+
+/// The next packet of a capture; `None`: no more so far.
+pub(crate) fn packet<'b>(capture: &OwnedFd, buffer: &'b mut [u8]) -> Option<&'b [u8]> {
+    // SAFETY: `buffer` is valid for writing its length.
+    let bytes = unsafe { libc::recv(capture.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) };
+    usize::try_from(bytes).ok().map(|bytes| &buffer[..bytes])
+}
