@@ -90,11 +90,12 @@ const PLACES: [(&[&str], &[&str], &str); 5] = [
 const LINES_MAX: usize = 600;
 
 /// Longer files: the bound they have instead, and why.
-const LONG_FILES: [(&str, usize, &str); 5] = [
+const LONG_FILES: [(&str, usize, &str); 6] = [
     ("src/http/conn.rs", 700, "every transition of the connection is in one file, theory first"),
     ("src/http/conn_tests.rs", 1100, "tables of whole exchanges, and every cut of them"),
     ("src/ring/epoll.rs", 800, "one backend, with the tests that only it needs"),
     ("src/ring/tests.rs", 1000, "one suite, stamped for every backend"),
+    ("src/server/worker_tests.rs", 800, "the loop in the simulated world"),
     ("src/sys/guard.rs", 750, "one routine in the assembly of three architectures, with its handler and its tests"),
 ];
 
@@ -267,6 +268,25 @@ fn files_say_what_they_are_and_stay_short() {
     }
     for (number, line) in source::blank(&read("src/lib.rs")).lines().enumerate().filter(|line| has_word(line.1, "fn")) {
         complaints.push(format!("src/lib.rs:{}: the front page has no logic: {}", number + 1, line.trim()));
+    }
+    report(complaints);
+}
+
+#[test]
+fn every_file_is_compiled() {
+    let files = sources("src");
+    let mut complaints = Vec::new();
+    for file in files.iter().filter(|file| file.path != "src/lib.rs" && !file.path.ends_with("/main.rs")) {
+        let stem = file.path.trim_end_matches(".rs").trim_end_matches("/mod");
+        let name = stem.rsplit('/').next().unwrap_or_default();
+        let is_declared = |by: &File| {
+            let lines = by.text.lines().map(str::trim);
+            lines.clone().any(|line| line.strip_suffix(';').is_some_and(|it| it.ends_with(&format!("mod {name}"))))
+                || lines.clone().any(|line| line == format!("#[path = \"{name}.rs\"]"))
+        };
+        if !files.iter().any(is_declared) {
+            complaints.push(format!("{}: no `mod {name};` anywhere, so nobody compiles it; declare it", file.path));
+        }
     }
     report(complaints);
 }
