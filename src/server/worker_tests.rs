@@ -221,7 +221,8 @@ impl Guest {
         match manner {
             Manner::HalfCloses => client.finish(),
             Manner::Resets => {
-                client.wait(random.below(SECOND / 100));
+                let longest = [1, SECOND / 500, SECOND / 100][random.below(3) as usize];
+                client.wait(random.below(longest));
                 client.reset();
             }
             // One that leaves the connection open, so that the server has to close it.
@@ -452,7 +453,9 @@ fn run(seed: u64, packs: &[&'static [u8]], etags: &mut Etags) {
     }
     let refusals = if random.below(5) == 0 { 50 } else { 0 };
     let mut house = House::new(seed, weather(&mut random), limits, packs, refusals);
-    let guests: Vec<Guest> = (0..1 + random.below(5)).map(|_| Guest::draw(&mut random, &house.clients)).collect();
+    // The first come together, the others while they are served: into slots that were just freed.
+    let mut guests: Vec<Guest> = (0..1 + random.below(3)).map(|_| Guest::draw(&mut random, &house.clients)).collect();
+    let mut later = random.below(5);
     let mut drain_turn = if random.below(3) == 0 { random.below(200) } else { u64::MAX };
     let drain_time = Duration::from_millis(random.below(20_000));
     let (mut drained_early, mut postponed) = (false, 0);
@@ -460,6 +463,10 @@ fn run(seed: u64, packs: &[&'static [u8]], etags: &mut Etags) {
         assert!(turn < TURNS_MAX, "it does not end");
         if house.weak.len() < GENERATIONS as usize && random.below(40) == 0 {
             house.swap(packs);
+        }
+        if later > 0 && (random.below(15) == 0 || house.worker.connections() == 0) {
+            later -= 1;
+            guests.push(Guest::draw(&mut random, &house.clients));
         }
         if !house.tasks.borrow().is_empty() {
             postponed += 1;
@@ -477,7 +484,7 @@ fn run(seed: u64, packs: &[&'static [u8]], etags: &mut Etags) {
             assert!(drained_early, "it ended by itself");
             break;
         }
-        let all_came = house.counts().connections_accepted == guests.len() as u64;
+        let all_came = later == 0 && house.counts().connections_accepted == guests.len() as u64;
         if !drained_early && all_came && house.worker.connections() == 0 && house.worker.ring_mut().is_idle() {
             break;
         }
@@ -599,4 +606,35 @@ fn requests_that_wait_for_one_task_share_it_and_a_swap_starts_it_anew() {
         assert!(guest.client.got().ends_with(b"2 2"));
     }
     house.finish(false);
+}
+
+#[test]
+fn what_comes_late_for_a_closed_connection_does_not_touch_the_next_one_in_its_slot() {
+    let packs = [pack_bytes(1)];
+    for seed in 0..50 {
+        let _printed = Printed(seed);
+        let weather = Weather { late_percent: 100, delay_nanos_max: SECOND / 10, ..Weather::CALM };
+        let limits = Limits { connections_max: 1, ..Limits::default() };
+        let mut house = House::new(seed, weather, limits, &packs, 0);
+        let stuck = house.clients.connect(0);
+        stuck.set_pace(Pace::Never);
+        stuck.send(&Ask::Get(3).text().repeat(3));
+        while house.counts().connections_accepted == 0 {
+            assert!(house.worker.turn().unwrap());
+        }
+        let next = house.clients.connect(0);
+        next.send(&[Ask::Get(3).text(), Ask::Who(1).text()].concat());
+        next.finish();
+        while house.counts().connections_accepted < 2 || house.worker.connections() > 0 {
+            assert!(house.worker.turn().unwrap());
+        }
+        while !house.worker.ring_mut().is_idle() {
+            assert!(house.worker.turn().unwrap());
+        }
+        assert_eq!(house.counts().closed_send_time, 1);
+        let guest = Guest { client: next, asks: vec![Ask::Get(3), Ask::Who(1)], manner: Manner::HalfCloses };
+        let happened = Happened { drained_early: false, refused_tasks: false, generations: 1 };
+        check(&guest, &happened, &mut Etags::new());
+        house.finish(false);
+    }
 }
