@@ -21,7 +21,7 @@
 //! returns [`Step::Send`]. What comes after the batch waits in `pending`, and no more is received until it has left, so
 //! a client that does not read cannot make the server buffer.
 //!
-//! Content that is not at hand ([`Found::Wait`], [`Ready::Wait`]) stops the batch before the request that needs it. That
+//! Content that is not at hand ([`super::Found::Wait`], [`super::Ready::Wait`]) stops the batch before the request that needs it. That
 //! request is simply asked again after [`Input::Ready`]: nothing of it is remembered, so there is no second way in.
 //!
 //! **Cut invariance**: the same bytes give the same plans however they are cut. Whatever depends on time is not about

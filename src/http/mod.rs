@@ -1,7 +1,7 @@
 //! HTTP/1.1 for an origin server, as a pure machine: bytes in, plans out. No socket, file, clock or thread.
 //!
 //! Start reading at [`conn`], which has the transitions; `answer` makes one answer. One file per rule set beside them:
-//! [`parse`] (the head and its framing), [`target`], [`conditional`], [`range`], [`encoding`], and [`head`] (the one place
+//! `parse` (the head and its framing), [`target`], [`conditional`], [`range`], [`encoding`], and [`head`] (the one place
 //! where response heads are drawn).
 #![forbid(unsafe_code)]
 
@@ -15,7 +15,7 @@ pub mod head;
 pub mod host;
 pub mod list;
 pub mod method;
-pub mod parse;
+pub(crate) mod parse;
 pub mod plan;
 pub mod range;
 pub mod request;

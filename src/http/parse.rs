@@ -421,7 +421,8 @@ mod tests {
 
     #[test]
     fn framing_and_keep_alive() {
-        let table: &[(&str, Result<(Framing, bool), u16>)] = &[
+        type Row = (&'static str, Result<(Framing, bool), u16>);
+        let table: &[Row] = &[
             ("GET / HTTP/1.1|Host: a", Ok((Framing::None, true))),
             ("GET / HTTP/1.1|Host: a|Connection: close", Ok((Framing::None, false))),
             ("GET / HTTP/1.1|Host: a|Connection: keep-alive|Connection: x, Close", Ok((Framing::None, false))),

@@ -199,11 +199,6 @@ impl Clients {
     pub(crate) fn now(&self) -> Now {
         self.0.borrow().now()
     }
-
-    /// Changes the weather from here on.
-    pub(crate) fn set_weather(&self, weather: Weather) {
-        self.0.borrow_mut().weather = weather;
-    }
 }
 
 impl Client {

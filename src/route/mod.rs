@@ -5,7 +5,7 @@
 //! `local` what each worker keeps beside the shared table, `files` the files that a mount names outside its pack,
 //! `error` what a builder can get wrong, `media` media types by file extension.
 //!
-//! **Invariant**: a router never changes once it serves. Whatever a request leaves behind is in [`Local`], so workers share
+//! **Invariant**: a router never changes once it serves. Whatever a request leaves behind is in `Local`, so workers share
 //! nothing but reads, and a warm worker finds stored content without allocating.
 #![forbid(unsafe_code)]
 
