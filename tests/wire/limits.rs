@@ -1,7 +1,7 @@
 //! Each bound does what it says, and the count that names it moves.
 
 use crate::client::{Broken, Client, request};
-use crate::content::sizes;
+use crate::content::{noise, sizes};
 use crate::stage::{Folder, LIMIT, Stage, until};
 use crate::system;
 use badgerserver::{Limits, Response, Router};
@@ -16,6 +16,7 @@ stamp![
     lingering_ends,
     bodies_and_heads_end,
     as_many_connections_as_allowed,
+    more_large_files_than_may_be_open,
     out_of_descriptors,
 ];
 
@@ -220,6 +221,42 @@ fn as_many_connections_as_allowed(stage: &Stage) {
     let stats = server.until("the ends", |stats| stats.connections_open == 0);
     assert!(stats.connections_accepted == 20 && stats.connections_at_limit > 1, "{stats:?}");
     server.connect().get("/");
+}
+
+fn more_large_files_than_may_be_open(stage: &Stage) {
+    const FILES: usize = 12;
+    const LEN: usize = 1_100_000;
+    let folder = Folder::new();
+    let contents: Vec<Vec<u8>> = (0..FILES).map(|file| noise(file as u64, LEN)).collect();
+    for (file, content) in contents.iter().enumerate() {
+        folder.write(&file.to_string(), content);
+    }
+    let limits = with(|limits| limits.open_files_max = 2);
+    let server = stage.start(stage.builder().limits(limits), Router::new().dir("/f", folder.path()).unwrap());
+    std::thread::scope(|scope| {
+        for seed in 0..4 {
+            let (server, contents) = (&server, &contents);
+            scope.spawn(move || {
+                let mut client = server.connect();
+                // Some in one batch, more than may be open at once.
+                let order = |turn: usize| (seed * 5 + turn * (2 * seed + 1)) % FILES;
+                for batch in 0..8 {
+                    let files: Vec<usize> = (batch * 3..batch * 3 + 3).map(order).collect();
+                    let asks: String = files.iter().map(|file| request("GET", &format!("/f/{file}"), "")).collect();
+                    client.send(asks.as_bytes());
+                    for file in files {
+                        let answer = client.answer("GET").unwrap();
+                        assert!(answer.status == 200 && answer.body == contents[file], "{file}: {}", answer.head);
+                    }
+                }
+            });
+        }
+    });
+    let open = std::fs::read_dir("/proc/self/fd").unwrap().filter(|entry| {
+        let target = entry.as_ref().ok().and_then(|entry| std::fs::read_link(entry.path()).ok());
+        target.is_some_and(|target| target.parent() == Some(folder.path()))
+    });
+    assert!(open.count() <= 2);
 }
 
 fn out_of_descriptors(stage: &Stage) {

@@ -3,7 +3,8 @@
 //! A server that sends the end of an answer apart from its beginning, with Nagle's algorithm on, waits until the client
 //! acknowledges the beginning; and a client in an exchange of short messages delays that by 40 ms. It depends on how head
 //! and body fall into packets, so every size is asked for, over a kept connection. Each is asked for five times and the
-//! **shortest** time counts: noise makes an answer late now and then, this stall makes it late each time.
+//! **shortest** time counts: noise makes an answer late now and then, this stall makes it late each time. (On a machine with
+//! much else to do, a size that was late five times gets more tries.)
 
 use crate::client::{Client, request};
 use crate::content::{noise, sizes};
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 stamp![no_size_stalls, a_server_that_stalls_is_noticed];
 
 const TRIES: usize = 5;
+const TRIES_MAX: usize = 40;
 const STALL: Duration = Duration::from_millis(20);
 /// Longest segment of the loopback interface: 65,536 less the headers of IP and TCP with timestamps.
 const SEGMENT_BYTES: usize = 65_483;
@@ -51,12 +53,16 @@ fn lazy(address: SocketAddr) -> Client {
 }
 
 fn shortest(mut ask: impl FnMut()) -> Duration {
-    let time = |_| {
+    let mut shortest = Duration::MAX;
+    for number in 0..TRIES_MAX {
+        if number >= TRIES && shortest < STALL {
+            break;
+        }
         let start = Instant::now();
         ask();
-        start.elapsed()
-    };
-    (0..TRIES).map(time).min().unwrap()
+        shortest = shortest.min(start.elapsed());
+    }
+    shortest
 }
 
 fn no_size_stalls(stage: &Stage) {
@@ -89,7 +95,7 @@ fn no_size_stalls(stage: &Stage) {
             }
         }
     }
-    assert!(slow.is_empty(), "late each of {TRIES} times: {slow:?}");
+    assert!(slow.is_empty(), "late each of {TRIES_MAX} times: {slow:?}");
     assert!(contents.len() > 150 && contents[0] == noise(1, 1));
 }
 
