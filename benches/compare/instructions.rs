@@ -73,7 +73,8 @@ fn annotated(out: &Path) -> io::Result<Profile> {
         let Some((_, function)) = rest.split_once("%)  ") else { continue };
         let Ok(count) = count.replace(',', "").parse::<i64>() else { continue };
         let function = function.split(" [").next().unwrap_or(function);
-        let function = function.rsplit_once("/src/").map_or(function, |(_, last)| last);
+        // What was inlined counts for the function that it is in.
+        let function = function.split_once(':').map_or(function, |(_, name)| name);
         if function.starts_with("PROGRAM TOTALS") {
             continue;
         }
