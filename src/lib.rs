@@ -5,6 +5,7 @@
 //!
 //! let router = Router::new()
 //!     .pack("/gallery", Pack::open("gallery.badger")?)
+//!     .dir("/assets", "public")?
 //!     .get("/hello/{name}", |req| Response::text(format!("hi {}\n", req.param("name"))));
 //! Server::builder().listen("[::]:8080").run(router)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -24,6 +25,7 @@ pub use limits::Limits;
 pub use pack::Pack;
 pub use ring::choose::Backend;
 pub use route::{Mount, Router};
+pub use server::directory;
 pub use server::{
     Address, Builder, Drained, Error, Event, Handle, OpenError, Server, Stats, TestClient, TestResponse,
     guard_mapped_files,

@@ -53,6 +53,15 @@ fn one_of_everything() {
 }
 
 #[test]
+fn a_pack_can_be_shared_and_a_note_can_move() {
+    fn is_shared<T: Send + Sync + Clone>() {}
+    fn is_moved<T: Send>() {}
+    is_shared::<Pack>();
+    is_moved::<badgerserver::pack::Checked>();
+    is_moved::<Record>();
+}
+
+#[test]
 fn an_empty_pack_has_no_keys() {
     let pack = Pack::from_bytes(build(&[])).unwrap();
     assert_eq!(pack.info().key_count, 0);
@@ -185,8 +194,37 @@ fn a_streamed_body_of_another_length_is_refused() {
             .add_from(Entry { key: "/a", ordinal: 3, ..Entry::default() }, &mut Cursor::new(body), announced)
             .unwrap_err();
         assert_eq!(error.to_string(), "entry 3, \"/a\": the body does not have the length that was announced");
-        assert!(matches!(writer.finish(), Err(WriteError::Broken)));
+        assert_eq!(writer.finish().unwrap().keys, 0); // it left nothing
+        assert_eq!(out.into_inner(), build(&[]));
     }
+}
+
+/// A body that is another one each time it is read.
+struct Changing(Cursor<Vec<u8>>);
+
+impl std::io::Read for Changing {
+    fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+        self.0.read(into)
+    }
+}
+
+impl std::io::Seek for Changing {
+    fn seek(&mut self, to: std::io::SeekFrom) -> std::io::Result<u64> {
+        self.0.get_mut()[50_000] ^= 1;
+        self.0.seek(to)
+    }
+}
+
+#[test]
+fn a_streamed_body_that_changes_breaks_the_writer() {
+    let (mut out, mut spool) = (Cursor::new(Vec::new()), Cursor::new(Vec::new()));
+    let mut writer = PackWriter::create(&mut out, &mut spool, options()).unwrap();
+    let mut body = Changing(Cursor::new(noise(1, 100_000)));
+    let error = writer.add_from(Entry { key: "/a", ordinal: 3, ..Entry::default() }, &mut body, 100_000).unwrap_err();
+    assert!(matches!(error, WriteError::BodyChanged { ordinal: 3, .. }));
+    assert!(matches!(writer.add(Entry::default()), Err(WriteError::Broken)));
+    assert!(matches!(writer.finish(), Err(WriteError::Broken)));
+    assert!(Pack::from_bytes(out.into_inner()).is_err());
 }
 
 #[test]
@@ -298,4 +336,14 @@ fn the_longest_entry() {
     assert_eq!(found.variants.len(), 4);
     assert!(found.variants[3].1.contains(value));
     assert!(answer_of(&pack, "/b").unwrap().is_some());
+}
+
+#[test]
+fn a_pack_of_empty_bodies_has_no_payloads() {
+    let (bytes, summary) =
+        try_build(&[Content::new("/a", "a/b", b""), Content::new("/b", "a/b", b"")], options()).unwrap();
+    let pack = Pack::from_bytes(bytes).unwrap();
+    assert_eq!((summary.payloads, pack.info().sections[0].bytes), (0, 0));
+    assert_eq!(answer_of(&pack, "/b").unwrap().unwrap().variants[0].2, b"");
+    assert_eq!(pack.verify(&mut |_, _| {}).problems, []);
 }

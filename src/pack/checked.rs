@@ -19,6 +19,9 @@ use super::view::{Inner, Pack};
 use std::sync::{Arc, Weak};
 use xxhash_rust::xxh3::xxh3_64;
 
+/// What is wrong with a page whose checksum differs.
+pub(super) const PAGE_DIFFERS: &str = "the checksum of this page differs";
+
 /// What one worker has verified of one pack. Made by [`Pack::checked`].
 #[derive(Debug)]
 pub struct Checked {
@@ -157,14 +160,14 @@ impl Inner {
         let mut expected = [0; 8];
         self.read(self.map.page_sums.offset + number * 8, &mut expected)?;
         if xxh3_64(page).to_le_bytes() != expected {
-            return Err(self.damaged(offset, "the checksum of this page differs"));
+            return Err(self.damaged(offset, PAGE_DIFFERS));
         }
         Ok(())
     }
 
     /// The chunks that a stretch of payload touches.
     #[inline]
-    fn chunk_numbers(&self, offset: u64, bytes: u64) -> Result<std::ops::Range<u64>, LookupError> {
+    pub(super) fn chunk_numbers(&self, offset: u64, bytes: u64) -> Result<std::ops::Range<u64>, LookupError> {
         if !self.map.payloads.holds(offset, bytes) {
             return Err(LookupError::OutOfRange { offset, bytes });
         }
@@ -203,20 +206,20 @@ pub(super) fn grow(buffer: &mut Vec<u8>, bytes: usize) {
 
 /// One bit for each thing that can be verified.
 #[derive(Debug)]
-struct Bits(Vec<u64>);
+pub(super) struct Bits(Vec<u64>);
 
 impl Bits {
     /// At most one bit for 4 KiB of a file that is there, so the size is honest.
-    fn new(count: u64) -> Bits {
+    pub(super) fn new(count: u64) -> Bits {
         Bits(vec![0; count.div_ceil(64) as usize])
     }
 
     #[inline]
-    fn has(&self, number: u64) -> bool {
+    pub(super) fn has(&self, number: u64) -> bool {
         self.0[(number / 64) as usize] & (1 << (number % 64)) != 0
     }
 
-    fn set(&mut self, number: u64) {
+    pub(super) fn set(&mut self, number: u64) {
         self.0[(number / 64) as usize] |= 1 << (number % 64);
     }
 }

@@ -43,6 +43,11 @@ pub enum PackError {
         /// What is wrong.
         what: &'static str,
     },
+    /// The last page is not the trailer that ends every pack.
+    Trailer {
+        /// Where it should begin.
+        offset: u64,
+    },
     /// The class table, which is read when a pack is opened, is damaged or could not be read.
     Classes(LookupError),
     /// The header page could not be read.
@@ -79,6 +84,9 @@ impl std::fmt::Display for PackError {
             }
             PackError::Header { offset, what } => {
                 write!(f, "at byte {offset}: {what}; copy the pack again or make it anew")
+            }
+            PackError::Trailer { offset } => {
+                write!(f, "damaged at byte {offset} (end of the file): it is not what ends a pack; copy the pack again")
             }
             PackError::Classes(error) => write!(f, "{error}"),
             PackError::Read(error) => write!(f, "the header page could not be read: {error}"),
@@ -131,8 +139,8 @@ impl std::fmt::Display for LookupError {
 
 impl std::error::Error for LookupError {}
 
-/// Why an entry or a pack could not be written. After [`WriteError::Io`], [`WriteError::BodyChanged`] or
-/// [`WriteError::Broken`] the pack cannot be finished; after any other error of `add` the entry is left out, and the
+/// Why an entry or a pack could not be written. An error that leaves the output half written (it failed, or a body changed
+/// while it was stored) makes all later calls answer [`WriteError::Broken`]; after any other the entry is left out, and the
 /// writer goes on.
 #[derive(Debug)]
 #[non_exhaustive]

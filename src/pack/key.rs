@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 use super::layout::KEY_BYTES_MAX;
+use xxhash_rust::xxh64::xxh64;
 
 /// Whether a string can be a key.
 ///
@@ -34,6 +35,20 @@ pub fn validate(key: &str) -> Result<(), KeyError> {
         }
     }
     Ok(())
+}
+
+/// The shard that a key belongs to: `XXH64(key, seed 0) % shard_count`, which HAProxy and Envoy can compute too.
+///
+/// # Panics
+/// If `shard_count` is 0.
+///
+/// ```
+/// use badgerserver::pack::key;
+/// assert_eq!(key::shard_of(b"/hi", 1), 0);
+/// assert!(key::shard_of(b"/hi", 3) < 3);
+/// ```
+pub fn shard_of(key: &[u8], shard_count: u32) -> u32 {
+    (xxh64(key, 0) % u64::from(shard_count)) as u32
 }
 
 /// Why a string cannot be a key.
@@ -69,6 +84,14 @@ impl std::error::Error for KeyError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The bits of the hash are those that the worked example of the format shows.
+    #[test]
+    fn shards() {
+        assert_eq!(xxh64(b"/hi", 0) >> 40, 0x9a_70a0);
+        assert_eq!(xxh64(b"", 0), 0xef46_db37_51d8_e999);
+        assert_eq!(shard_of(b"", 10), (0xef46_db37_51d8_e999_u64 % 10) as u32);
+    }
 
     #[test]
     fn rules() {

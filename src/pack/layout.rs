@@ -18,7 +18,13 @@ pub(super) const FEATURE_EXTERNAL: u64 = 1;
 
 /// Bytes of the header page, where the payloads begin: one page of every machine that we know.
 pub const HEADER_BYTES: u64 = 4096;
-/// Bytes of payload under one checksum: 64 KiB is read and hashed in some 10 us, so a range of a large file stays cheap.
+/// Bytes of the trailer: the last page, which holds nothing else.
+pub(super) const TRAILER_BYTES: u64 = PAGE_BYTES;
+/// What the trailer repeats. No byte is zero: truncating a file zeroes what is left of its last page, and no signal
+/// says so, so a reader of a mapping looks at the last byte of the file after each read. While that is not zero, nothing
+/// before it was cut.
+pub(super) const TRAILER_UNIT: [u8; 8] = *b"\nBADGER\n";
+/// Bytes of payload under one checksum: 64 KiB is hashed in some 4 us, so a range of a large file stays cheap.
 pub const CHUNK_BYTES: u64 = 1 << CHUNK_SHIFT;
 pub(super) const CHUNK_SHIFT: u8 = 16;
 /// Chunks of 64 to 256 KiB are read; a larger one would make the first touch of a small payload dear.
@@ -208,7 +214,7 @@ const _: () = {
     assert!(CLASS_ROW_BYTES == 8);
     assert!(offset_of!(ClassRow, always_bytes) == 4);
     assert!(offset_of!(ClassRow, content_bytes) == 6);
-    assert!(RECORD_BYTES_MAX <= u16::MAX as usize); // text offsets are u16
+    assert!(RECORD_BYTES_MAX == 19_168 && RECORD_BYTES_MAX <= u16::MAX as usize); // text offsets are u16
     assert!(HEADER_BYTES == PAGE_BYTES);
     assert!(size_of::<Header>() <= HEADER_CHECKSUM_AT);
 };
@@ -252,11 +258,13 @@ pub enum Section {
     ChunkChecksums,
     /// One checksum for each page from the records to the chunk checksums.
     PageChecksums,
+    /// A page without a zero byte, which shows that the file was not cut.
+    Trailer,
 }
 
 impl Section {
     /// The sections of the table, in file order; the kind of a row is the place here plus one.
-    pub(super) const TABLE: [Section; 7] = [
+    pub(super) const TABLE: [Section; 8] = [
         Section::Payloads,
         Section::Records,
         Section::Classes,
@@ -264,6 +272,7 @@ impl Section {
         Section::Radix,
         Section::ChunkChecksums,
         Section::PageChecksums,
+        Section::Trailer,
     ];
 
     /// The name that messages and `FORMAT.md` use.
@@ -277,6 +286,7 @@ impl Section {
             Section::Radix => "radix",
             Section::ChunkChecksums => "chunk checksums",
             Section::PageChecksums => "page checksums",
+            Section::Trailer => "trailer",
         }
     }
 }
@@ -330,6 +340,7 @@ pub(super) struct Map {
     pub(super) radix: Span,
     pub(super) chunk_sums: Span,
     pub(super) page_sums: Span,
+    pub(super) trailer: Span,
     pub(super) key_count: u64,
     pub(super) class_count: usize,
     pub(super) radix_bits: u32,
@@ -354,8 +365,8 @@ impl Map {
 
     /// The section that byte `offset` belongs to; padding belongs to the section before it.
     pub(super) fn section_at(&self, offset: u64) -> Section {
-        let spans =
-            [self.payloads, self.records, self.classes, self.slots, self.radix, self.chunk_sums, self.page_sums];
+        let Map { payloads, records, classes, slots, radix, chunk_sums, page_sums, trailer, .. } = *self;
+        let spans = [payloads, records, classes, slots, radix, chunk_sums, page_sums, trailer];
         let found = spans.iter().rposition(|span| span.offset <= offset);
         found.map_or(Section::Header, |place| Section::TABLE[place])
     }

@@ -5,24 +5,33 @@
 //!
 //! A file has one idea each: `layout` the structs and numbers of the format, `key` what a key is, `field` what may stand
 //! in a baked header, `open` the one validator of the header page, `view` the pack and its parts, `lookup` from key to
-//! record, `record` the record and its one validator, `checked` the checksums and who has verified what, `writer` (with
+//! record, `record` the record and its one validator, `checked` the checksums and who has verified what, `verify` the
+//! whole-file examination, `error` what can go wrong. The way in is `writer`, with `entry` (one entry, checked and baked),
+//! `dedupe` (payloads that are there already), `blocks` (output hashed in blocks), `spool` (records that wait) and `index`.
 #![forbid(unsafe_code)]
 
 mod blocks;
 mod checked;
 mod dedupe;
+mod entry;
 mod error;
 mod field;
+mod index;
 pub mod key;
 mod layout;
 mod lookup;
 mod open;
 mod record;
 pub mod source;
+mod spool;
+mod verify;
 mod view;
 mod writer;
 
 pub use checked::Checked;
+pub use entry::Entry;
+#[allow(unused_imports)] // the scan of a directory is the only user
+pub(crate) use entry::External;
 pub use error::{LookupError, PackError, WriteError};
 pub use field::FieldError;
 pub use key::KeyError;
@@ -31,7 +40,6 @@ pub use layout::{
 };
 pub use record::{Flags, Record, Variant};
 pub use source::{ReadError, Source};
+pub use verify::{Problem, VerifyReport};
 pub use view::{Class, Entries, Info, Pack, SectionInfo};
-#[allow(unused_imports)] // the scan of a directory is the only user
-pub(crate) use writer::External;
-pub use writer::{Entry, PackWriter, Summary, WriterOptions};
+pub use writer::{PackWriter, Summary, WriterOptions};

@@ -4,6 +4,7 @@
 
 use super::error::PackError;
 use super::layout::*;
+use super::source::Source;
 use super::view::{Info, SectionInfo};
 use std::mem::{offset_of, size_of};
 use xxhash_rust::xxh3::xxh3_64;
@@ -118,6 +119,19 @@ pub(super) fn check_header(
     Ok((map, info))
 }
 
+/// Checks the end of the file, which no checksum covers: the zeros after the page checksums, and the trailer.
+pub(super) fn check_trailer(source: &dyn Source, map: &Map) -> Result<(), PackError> {
+    let start = map.page_sums.end();
+    let zeros = (map.trailer.offset - start) as usize;
+    let mut end = vec![0; zeros + TRAILER_BYTES as usize];
+    source.read_at(start, &mut end).map_err(PackError::Read)?;
+    let (padding, trailer) = end.split_at(zeros);
+    if padding.iter().all(|&byte| byte == 0) && trailer.chunks(TRAILER_UNIT.len()).all(|unit| unit == TRAILER_UNIT) {
+        return Ok(());
+    }
+    Err(PackError::Trailer { offset: start })
+}
+
 /// Text that is filled up with zeros, and with nothing else.
 fn text_of(field: &[u8]) -> Option<String> {
     let end = field.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
@@ -172,6 +186,7 @@ fn check_sections(header: &Header, sections: &[SectionInfo], external: bool) -> 
     let ((payloads, _), (records, record_items), (classes, class_items)) = (next(), next(), next());
     let ((slots, slot_items), (radix, radix_items)) = (next(), next());
     let ((chunk_sums, chunk_items), (page_sums, page_items)) = (next(), next());
+    let (trailer, _) = next();
     let keys = header.key_count;
     let starts = (1u64 << header.radix_bits) + 1;
     let chunks = payloads.bytes.div_ceil(1 << header.chunk_shift);
@@ -181,7 +196,12 @@ fn check_sections(header: &Header, sections: &[SectionInfo], external: bool) -> 
         (payloads.end() == records.offset, "the records must begin right after the payloads"),
         (records.offset % PAGE_BYTES == 0, "the records must begin at a page"),
         (page_sums.offset % PAGE_BYTES == 0, "the page checksums must begin at a page"),
-        (page_sums.end() == header.file_bytes, "the page checksums must end the file"),
+        (trailer.offset % PAGE_BYTES == 0 && trailer.bytes == TRAILER_BYTES, "the trailer must be a page"),
+        (trailer.end() == header.file_bytes, "the trailer must end the file"),
+        (
+            trailer.offset.saturating_sub(page_sums.end()) < PAGE_BYTES,
+            "the trailer must begin at the page after the page checksums",
+        ),
         (records.bytes % RECORD_ALIGN == 0 && record_items == keys, "the records do not fit the number of keys"),
         (keys <= records.bytes / RECORD_HEAD_BYTES as u64, "the records do not fit the number of keys"),
         (slots.bytes == keys * 8 && slot_items == keys, "the slots do not fit the number of keys"),
@@ -206,6 +226,7 @@ fn check_sections(header: &Header, sections: &[SectionInfo], external: bool) -> 
         radix,
         chunk_sums,
         page_sums,
+        trailer,
         key_count: keys,
         class_count: class_items as usize,
         radix_bits: u32::from(header.radix_bits),

@@ -5,7 +5,7 @@ use super::checked::Checked;
 use super::error::{LookupError, PackError};
 use super::field::is_lines;
 use super::layout::*;
-use super::open::{Access, check_header, check_magic};
+use super::open::{Access, check_header, check_magic, check_trailer};
 use super::record::Record;
 use super::source::Source;
 use std::ops::Range;
@@ -117,7 +117,8 @@ struct Classes {
 }
 
 impl Pack {
-    /// Opens a pack: O(1), whatever the number of keys. Reads the header page and the class table (at most 64 KiB).
+    /// Opens a pack: O(1), whatever the number of keys. Reads the header page, the class table (at most 64 KiB) and the last
+    /// page.
     ///
     /// # Errors
     /// What is wrong with these parts. The others are checked when they are first touched, or all by
@@ -151,6 +152,7 @@ impl Pack {
         }
         source.read_at(0, &mut page).map_err(PackError::Read)?;
         let (map, info) = check_header(&page, file_bytes, access)?;
+        check_trailer(source.as_ref(), &map)?;
         let inner = Inner { source, map, info, classes: Classes { bytes: Vec::new(), rows: Vec::new() } };
         let bytes = inner.read_class_table().map_err(PackError::Classes)?;
         let classes = Classes::check(bytes, &map).map_err(PackError::Classes)?;

@@ -570,3 +570,149 @@ fn send_file(socket: &Socket, file: &sys::ContentFile, offset: u64, len: u64) ->
         Err(error) => Err(error),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::outgoing::Pin;
+    use crate::sys::{ContentFile, Peer};
+    use std::fs::File;
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::os::unix::fs::FileExt;
+    use std::rc::Rc;
+
+    const PATIENCE_NANOS: u64 = 20_000_000_000;
+
+    fn token(arming: u32) -> Token {
+        Token { slot: 0, arming }
+    }
+
+    /// A ring with one connection in slot 0, and its client.
+    fn connected() -> (Epoll, TcpStream) {
+        let mut ring = Epoll::new().unwrap();
+        let listener = Arc::new(Listener::bind_inet("127.0.0.1:0".parse().unwrap()).unwrap());
+        ring.listen(0, &listener).unwrap();
+        let Peer::Inet(address) = listener.local() else { panic!() };
+        let client = TcpStream::connect(address).unwrap();
+        loop {
+            ring.turn(Some(ring.now.nanos + PATIENCE_NANOS)).unwrap();
+            if let Some(Completion::Accepted { socket, .. }) = ring.next() {
+                ring.open(0, socket).unwrap();
+                return (ring, client);
+            }
+        }
+    }
+
+    #[test]
+    fn what_an_event_is_of_goes_there_and_back() {
+        for watched in [
+            Watched::Connection { slot: 0, opened: 0 },
+            Watched::Connection { slot: SLOTS_MAX - 1, opened: u32::MAX },
+            Watched::Listener(0),
+            Watched::Listener(SLOTS_MAX - 2),
+            Watched::Doorbell,
+        ] {
+            assert_eq!(Watched::of(watched.data()), watched);
+        }
+    }
+
+    #[test]
+    fn an_event_of_an_earlier_connection_is_nobodys() {
+        let (mut ring, _client) = connected();
+        ring.recv(token(1));
+        while ring.next().is_some() {}
+        let opened = ring.slots[0].opened;
+        ring.take_edge(0, opened.wrapping_sub(1), flag::READABLE | flag::HANG_UP);
+        assert!(ring.receives.is_empty());
+        ring.take_edge(0, opened, flag::READABLE);
+        assert_eq!(ring.receives, [token(1)]);
+    }
+
+    /// No end follows the bytes, so nothing but the full buffer says that there are more. One receive a turn, each.
+    #[test]
+    fn a_full_buffer_is_not_the_last_one() {
+        let (mut ring, mut client) = connected();
+        let sent = RECEIVE_BYTES * 2 + 100;
+        client.write_all(&vec![b'x'; sent]).unwrap();
+        let (mut got, mut arming) = (0, 0);
+        ring.recv(token(arming));
+        while got < sent {
+            ring.turn(Some(ring.now.nanos + PATIENCE_NANOS)).unwrap();
+            let mut receives = 0;
+            while let Some(completion) = ring.next() {
+                let Completion::Received { token: found, result: Ok(count) } = completion else {
+                    panic!("{completion:?}")
+                };
+                assert_eq!(found, token(arming));
+                got += count;
+                receives += 1;
+                arming += 1;
+                ring.recv(token(arming));
+            }
+            assert!(receives == 1, "{receives} receives in a turn, {got} of {sent} bytes so far");
+        }
+        ring.turn(Some(ring.now.nanos + 1_000_000)).unwrap();
+        assert!(ring.next().is_none());
+        assert!(!ring.slots[0].connection.as_ref().unwrap().may_have_bytes, "drained: waiting costs no call");
+    }
+
+    /// The client reads as fast as it can, so that the socket seldom fills up.
+    #[test]
+    fn one_connection_sends_its_share_a_turn_and_no_more() {
+        const BYTES: u64 = 32 * SEND_TURN_BYTES + 5;
+        let (mut ring, mut client) = connected();
+        let reader = std::thread::spawn(move || {
+            let mut got = 0;
+            let mut buffer = vec![0; 256 * 1024];
+            while got < BYTES {
+                got += client.read(&mut buffer).unwrap() as u64;
+            }
+            got
+        });
+        let file: File = crate::sys::file::unlinked_temporary(&std::env::temp_dir()).unwrap();
+        file.write_all_at(&[1], BYTES - 1).unwrap();
+        let pin: Pin = Rc::new(Arc::new(ContentFile::from_file(file).unwrap()));
+        let mut outgoing = Box::<Outgoing>::default();
+        outgoing.push_file(pin, 0, BYTES);
+        let (mut arming, mut sent, mut sent_in_turn) = (0, 0, 0);
+        ring.send(token(arming), outgoing);
+        let start = read_clock().nanos;
+        while sent < BYTES {
+            while let Some(completion) = ring.next() {
+                let Completion::Sent { token: found, outgoing, result: Ok(count) } = completion else { panic!() };
+                assert_eq!(found, token(arming));
+                (sent, sent_in_turn) = (sent + count, sent_in_turn + count);
+                arming += 1;
+                if !outgoing.is_done() {
+                    ring.send(token(arming), outgoing);
+                }
+            }
+            assert!(sent_in_turn <= SEND_TURN_BYTES, "{sent_in_turn} bytes in a turn");
+            ring.turn(Some(ring.now.nanos + 1_000_000)).unwrap();
+            sent_in_turn = 0;
+            assert!(read_clock().nanos - start < PATIENCE_NANOS, "{sent} of {BYTES} bytes sent");
+        }
+        assert_eq!(reader.join().unwrap(), BYTES);
+    }
+
+    /// More pieces than one call takes, and pieces that end in the middle of a call.
+    #[test]
+    fn many_pieces_leave_in_order() {
+        let (mut ring, mut client) = connected();
+        let mut outgoing = Box::<Outgoing>::default();
+        let mut expected = Vec::new();
+        for number in 0..SEND_SLICES * 3 + 1 {
+            let bytes = format!("{number} ").into_bytes();
+            expected.extend_from_slice(&bytes);
+            outgoing.push_owned(bytes);
+        }
+        ring.send(token(1), outgoing);
+        let Some(Completion::Sent { outgoing, result, .. }) = ring.next() else { panic!() };
+        assert_eq!((result.unwrap(), outgoing.is_done()), (expected.len() as u64, true));
+        ring.close(0, Ending::Close);
+        let mut got = Vec::new();
+        client.read_to_end(&mut got).unwrap();
+        assert_eq!(got, expected);
+    }
+}

@@ -82,7 +82,7 @@ pub(crate) trait Ring {
 
     /// Starts accepting on `listener` (also used by other workers at once) and goes on until `pause`.
     fn listen(&mut self, listener: u32, socket: &std::sync::Arc<sys::Listener>) -> io::Result<()>;
-    /// Stops accepting on `listener`, keeping it open.
+    /// Stops accepting on `listener`, keeping it open. What was accepted before is still told.
     fn pause(&mut self, listener: u32);
     /// Accepts again after `pause` or [`Completion::AcceptFailed`].
     fn resume(&mut self, listener: u32);

@@ -11,8 +11,11 @@
 //! send a slot, no operation on a closed slot, no send of nothing, no token used again before it has come back.
 #![forbid(unsafe_code)]
 
-use super::{Completion, Ending, Now, Outgoing, Ring, Span, Token, Wake};
-use crate::limits::RECEIVE_BYTES;
+mod world;
+
+pub(crate) use world::Random;
+
+use super::{Completion, Ending, Now, Outgoing, Ring, Token, Wake};
 use crate::sys::{Listener, Peer};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -21,9 +24,8 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use world::{Backlog, Connection, Event, Happened, Kind, Pipe, World};
 
-/// Where virtual time starts, in seconds since 1970-01-01 UTC: 2026-01-01.
-const START_UNIX_SECONDS: u64 = 1_767_225_600;
 /// Turns in which nothing happened and nothing was going to, after which the caller must be stuck.
 const IDLE_TURNS_MAX: u32 = 10_000;
 
@@ -126,102 +128,6 @@ impl Wake for SimWaker {
     fn wake(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
-}
-
-#[derive(Debug)]
-struct World {
-    random: Random,
-    weather: Weather,
-    nanos: u64,
-    /// What will happen, by time and then by the order in which it was planned.
-    events: BTreeMap<(u64, u64), Event>,
-    planned: u64,
-    /// What the ring may tell.
-    ready: VecDeque<Happened>,
-    listeners: Vec<Backlog>,
-    pipes: Vec<Pipe>,
-    slots: Vec<Option<Connection>>,
-    /// Operations whose completion has not been told.
-    outstanding: BTreeSet<(Kind, u32, u32)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
-    Receive,
-    Send,
-}
-
-#[derive(Debug)]
-enum Event {
-    Connect { client: usize, listener: u32 },
-    Accept { listener: u32 },
-    Arrive { client: usize, bytes: Vec<u8> },
-    Finish { client: usize },
-    Reset { client: usize },
-    Read { client: usize },
-    TryReceive(Token),
-    TrySend(Token),
-    Tell(Happened),
-}
-
-#[derive(Debug)]
-enum Happened {
-    Accepted {
-        listener: u32,
-        client: usize,
-    },
-    AcceptFailed {
-        listener: u32,
-    },
-    /// The receive finds its bytes when it is told: there is one buffer.
-    Receivable(Token),
-    ReceiveFailed {
-        token: Token,
-        why: io::ErrorKind,
-    },
-    Sent {
-        token: Token,
-        outgoing: Box<Outgoing>,
-        result: Result<u64, io::ErrorKind>,
-    },
-}
-
-#[derive(Debug, Default)]
-struct Backlog {
-    listening: bool,
-    paused: bool,
-    waiting: VecDeque<usize>,
-}
-
-#[derive(Debug)]
-struct Connection {
-    client: usize,
-    receive: Option<Token>,
-    /// A send that nothing has left of yet.
-    send: Option<(Token, Box<Outgoing>)>,
-    /// The send that has not been told: its bytes may have left.
-    sends: Option<Token>,
-}
-
-/// One connection between a client and the server.
-#[derive(Debug)]
-struct Pipe {
-    slot: Option<u32>,
-    /// The server has closed its end wholly.
-    closed: bool,
-    /// The client reset the connection.
-    broken: bool,
-    /// When the client's script goes on.
-    script_nanos: u64,
-    arrived: VecDeque<u8>,
-    client_finished: bool,
-    /// Sent by the server and not read by the client.
-    under_way: VecDeque<u8>,
-    server_finished: bool,
-    pace: Pace,
-    read_planned: bool,
-    got: Vec<u8>,
-    ending: Option<ClientEnding>,
 }
 
 impl Sim {
@@ -355,292 +261,6 @@ impl Drop for SimSocket {
     }
 }
 
-impl World {
-    fn now(&self) -> Now {
-        Now { nanos: self.nanos, unix_seconds: START_UNIX_SECONDS + self.nanos / 1_000_000_000 }
-    }
-
-    fn chance(&mut self, percent: u64) -> bool {
-        self.random.below(100) < percent
-    }
-
-    /// A delay, at times none.
-    fn delay(&mut self) -> u64 {
-        let nanos = self.random.below(self.weather.delay_nanos_max + 1);
-        if self.chance(50) { nanos } else { 0 }
-    }
-
-    /// `len`, or less of it but 1 at least.
-    fn shortened(&mut self, len: usize) -> usize {
-        if len > 1 && self.chance(self.weather.short_percent) {
-            1 + self.random.below(len as u64 - 1) as usize
-        } else {
-            len
-        }
-    }
-
-    fn plan(&mut self, delay: u64, event: Event) {
-        self.planned += 1;
-        self.events.insert((self.nanos + delay, self.planned), event);
-    }
-
-    /// Plans the next step of a client.
-    fn script(&mut self, client: usize, event: Event) {
-        let delay = self.delay();
-        let at = self.nanos.max(self.pipes[client].script_nanos) + delay;
-        self.pipes[client].script_nanos = at;
-        self.plan(at - self.nanos, event);
-    }
-
-    fn plan_read(&mut self, client: usize, delay: u64) {
-        let pipe = &mut self.pipes[client];
-        if !pipe.read_planned && pipe.pace != Pace::Never {
-            pipe.read_planned = true;
-            self.plan(delay, Event::Read { client });
-        }
-    }
-
-    /// Tells what has happened, perhaps later.
-    fn tell(&mut self, happened: Happened) {
-        if self.chance(self.weather.late_percent) {
-            let delay = self.delay();
-            self.plan(delay, Event::Tell(happened));
-        } else {
-            self.ready.push_back(happened);
-        }
-    }
-
-    /// The connection whose outstanding operation `token` is.
-    fn connection(&mut self, token: Token, kind: Kind) -> Option<&mut Connection> {
-        let connection = self.slots.get_mut(token.slot as usize)?.as_mut()?;
-        let current = match kind {
-            Kind::Receive => connection.receive,
-            Kind::Send => connection.send.as_ref().map(|send| send.0),
-        };
-        (current == Some(token)).then_some(connection)
-    }
-
-    fn take_event(&mut self, event: Event) {
-        match event {
-            Event::Connect { client, listener } => {
-                match self.listeners.get_mut(listener as usize).filter(|backlog| backlog.listening) {
-                    Some(backlog) => {
-                        backlog.waiting.push_back(client);
-                        self.plan(0, Event::Accept { listener });
-                    }
-                    None => {
-                        self.pipes[client].closed = true;
-                        self.pipes[client].ending = Some(ClientEnding::Refused);
-                    }
-                }
-            }
-            Event::Accept { listener } => self.accept(listener),
-            Event::Arrive { client, bytes } => {
-                let pipe = &mut self.pipes[client];
-                match pipe.closed {
-                    // Bytes for a closed socket are answered by a reset.
-                    true => self.lose(client),
-                    false => pipe.arrived.extend(bytes),
-                }
-                self.poke_receive(client);
-            }
-            Event::Finish { client } => {
-                self.pipes[client].client_finished = true;
-                self.poke_receive(client);
-            }
-            Event::Reset { client } => {
-                let pipe = &mut self.pipes[client];
-                pipe.broken = true;
-                pipe.arrived.clear();
-                pipe.under_way.clear();
-                pipe.ending = pipe.ending.or(Some(ClientEnding::Reset));
-                self.poke_receive(client);
-                self.poke_send(client);
-            }
-            Event::Read { client } => self.read(client),
-            Event::TryReceive(token) => self.try_receive(token),
-            Event::TrySend(token) => self.try_send(token),
-            Event::Tell(happened) => self.ready.push_back(happened),
-        }
-    }
-
-    fn accept(&mut self, listener: u32) {
-        let fails = self.chance(self.weather.accept_failure_percent);
-        let backlog = &mut self.listeners[listener as usize];
-        if backlog.paused || backlog.waiting.is_empty() {
-            return;
-        }
-        if fails {
-            backlog.paused = true;
-            self.ready.push_back(Happened::AcceptFailed { listener });
-        } else if let Some(client) = backlog.waiting.pop_front() {
-            self.ready.push_back(Happened::Accepted { listener, client });
-        }
-    }
-
-    /// Tries the receive of a client's connection, as something has changed.
-    fn poke_receive(&mut self, client: usize) {
-        let slot = self.pipes[client].slot;
-        let connection = slot.and_then(|slot| self.slots[slot as usize].as_ref());
-        if let Some(token) = connection.and_then(|connection| connection.receive) {
-            self.plan(0, Event::TryReceive(token));
-        }
-    }
-
-    fn poke_send(&mut self, client: usize) {
-        let slot = self.pipes[client].slot;
-        let connection = slot.and_then(|slot| self.slots[slot as usize].as_ref());
-        if let Some(token) = connection.and_then(|connection| connection.send.as_ref()).map(|send| send.0) {
-            self.plan(0, Event::TrySend(token));
-        }
-    }
-
-    /// Whether an operation is not to succeed yet, and is planned anew.
-    fn again(&mut self, event: Event) -> Option<Event> {
-        if self.chance(self.weather.again_percent) {
-            let delay = self.delay();
-            self.plan(delay, event);
-            return None;
-        }
-        Some(event)
-    }
-
-    fn try_receive(&mut self, token: Token) {
-        let Some(connection) = self.connection(token, Kind::Receive) else { return };
-        let client = connection.client;
-        let pipe = &self.pipes[client];
-        if pipe.arrived.is_empty() && !pipe.client_finished && !pipe.broken {
-            return;
-        }
-        if self.again(Event::TryReceive(token)).is_some() {
-            self.ready.push_back(Happened::Receivable(token));
-        }
-    }
-
-    fn try_send(&mut self, token: Token) {
-        let Some(connection) = self.connection(token, Kind::Send) else { return };
-        let client = connection.client;
-        let room = self.weather.window_bytes.saturating_sub(self.pipes[client].under_way.len());
-        if (room == 0 && !self.pipes[client].broken) || self.again(Event::TrySend(token)).is_none() {
-            return;
-        }
-        let most = self.shortened(room.max(1));
-        let connection = self.connection(token, Kind::Send).expect("it was there");
-        let (token, mut outgoing) = connection.send.take().expect("it was there");
-        let pipe = &mut self.pipes[client];
-        let result = match pipe.broken {
-            true => Err(io::ErrorKind::BrokenPipe),
-            false => copy_out(&outgoing, most, &mut pipe.under_way),
-        };
-        if let Ok(sent) = result {
-            outgoing.advance(sent);
-            let delay = self.delay();
-            self.plan_read(client, delay);
-        }
-        self.tell(Happened::Sent { token, outgoing, result });
-    }
-
-    /// The client reads what has come, at its pace.
-    fn read(&mut self, client: usize) {
-        let pipe = &mut self.pipes[client];
-        pipe.read_planned = false;
-        let (bytes, pause) = match pipe.pace {
-            Pace::All => (usize::MAX, 0),
-            Pace::Slow { bytes, pause_nanos } => (bytes, pause_nanos),
-            Pace::Never => return,
-        };
-        let count = bytes.min(pipe.under_way.len());
-        pipe.got.extend(pipe.under_way.drain(..count));
-        if !pipe.under_way.is_empty() {
-            self.plan_read(client, pause.max(1));
-        } else if pipe.server_finished && pipe.ending.is_none() {
-            pipe.ending = Some(ClientEnding::Finished);
-        }
-        self.poke_send(client);
-    }
-
-    /// The client learns that the connection is broken; what it has not read is lost.
-    fn lose(&mut self, client: usize) {
-        let pipe = &mut self.pipes[client];
-        pipe.under_way.clear();
-        pipe.ending = pipe.ending.or(Some(ClientEnding::Reset));
-    }
-
-    fn close_pipe(&mut self, client: usize, ending: Ending) {
-        let pipe = &mut self.pipes[client];
-        pipe.closed = true;
-        pipe.slot = None;
-        pipe.server_finished = true;
-        // As TCP does: closing with bytes unread resets.
-        if ending == Ending::Reset || !pipe.arrived.is_empty() {
-            self.lose(client);
-        }
-        self.plan_read(client, 0);
-    }
-
-    /// Notes an operation; its token must not be under way already.
-    fn begin(&mut self, kind: Kind, token: Token) {
-        let is_new = self.outstanding.insert((kind, token.slot, token.arming));
-        assert!(is_new, "{kind:?} {token:?} is used again before it came back");
-    }
-
-    fn end(&mut self, kind: Kind, token: Token) {
-        let was_there = self.outstanding.remove(&(kind, token.slot, token.arming));
-        assert!(was_there, "{kind:?} {token:?} ends twice");
-    }
-
-    fn end_send(&mut self, token: Token) {
-        self.end(Kind::Send, token);
-        if let Some(connection) = self.slots[token.slot as usize].as_mut().filter(|found| found.sends == Some(token)) {
-            connection.sends = None;
-        }
-    }
-
-    /// Receives into `buffer`, if that receive still stands.
-    fn receive(&mut self, token: Token, buffer: &mut Vec<u8>) -> Option<Completion<SimSocket>> {
-        let connection = self.connection(token, Kind::Receive)?;
-        connection.receive = None;
-        let client = connection.client;
-        let most = self.pipes[client].arrived.len().min(RECEIVE_BYTES);
-        let count = self.shortened(most);
-        let pipe = &mut self.pipes[client];
-        buffer.clear();
-        buffer.extend(pipe.arrived.drain(..count));
-        let result = if pipe.broken { Err(io::ErrorKind::ConnectionReset.into()) } else { Ok(count) };
-        self.end(Kind::Receive, token);
-        Some(Completion::Received { token, result })
-    }
-}
-
-/// Copies the first bytes that are left of `outgoing`, at most `most`; says how many.
-fn copy_out(outgoing: &Outgoing, most: usize, target: &mut VecDeque<u8>) -> Result<u64, io::ErrorKind> {
-    let mut copied = 0;
-    for span in outgoing.spans_left() {
-        let room = most - copied;
-        let count = match span {
-            _ if room == 0 => break,
-            Span::Memory(bytes) => {
-                let bytes = &bytes[..bytes.len().min(room)];
-                target.extend(bytes);
-                bytes.len()
-            }
-            Span::File { file, offset, len } => {
-                let mut bytes = vec![0; usize::try_from(len).unwrap_or(room).min(room)];
-                match file.read_at(offset, &mut bytes) {
-                    Ok(()) => target.extend(&bytes),
-                    Err(_) if copied > 0 => break,
-                    Err(_) => return Err(io::ErrorKind::UnexpectedEof),
-                }
-                bytes.len()
-            }
-            Span::Short if copied > 0 => break,
-            Span::Short => return Err(io::ErrorKind::UnexpectedEof),
-        };
-        copied += count;
-    }
-    Ok(copied as u64)
-}
-
 impl Ring for Sim {
     type Socket = SimSocket;
     type Waker = SimWaker;
@@ -684,7 +304,7 @@ impl Ring for Sim {
             world.slots.resize_with(index + 1, || None);
         }
         assert!(world.slots[index].is_none(), "slot {slot} is taken");
-        world.slots[index] = Some(Connection { client: socket.client, receive: None, send: None, sends: None });
+        world.slots[index] = Some(Connection { client: socket.client, receive: None, send: None, send_untold: None });
         world.pipes[socket.client].slot = Some(slot);
         Ok(())
     }
@@ -703,10 +323,10 @@ impl Ring for Sim {
         let mut world = self.world.borrow_mut();
         world.begin(Kind::Send, token);
         let connection = world.slots[token.slot as usize].as_mut().expect("a send on a closed slot");
-        assert!(connection.sends.is_none(), "slot {} has a send already", token.slot);
+        assert!(connection.send_untold.is_none(), "slot {} has a send already", token.slot);
         let client = connection.client;
         connection.send = Some((token, outgoing));
-        connection.sends = Some(token);
+        connection.send_untold = Some(token);
         assert!(!world.pipes[client].server_finished, "a send after a shutdown");
         world.plan(0, Event::TrySend(token));
     }
@@ -714,7 +334,7 @@ impl Ring for Sim {
     fn shutdown(&mut self, slot: u32) {
         let mut world = self.world.borrow_mut();
         let connection = world.slots[slot as usize].as_ref().expect("a shutdown on a closed slot");
-        assert!(connection.sends.is_none(), "slot {slot} still sends");
+        assert!(connection.send_untold.is_none(), "slot {slot} still sends");
         let client = connection.client;
         world.pipes[client].server_finished = true;
         world.plan_read(client, 0);
@@ -805,23 +425,5 @@ impl Ring for Sim {
 
     fn name(&self) -> &'static str {
         "sim"
-    }
-}
-
-/// SplitMix64 (Steele, Lea and Flood, 2014): one addition and a mix a number, good enough to draw accidents.
-#[derive(Debug)]
-pub(crate) struct Random(pub(crate) u64);
-
-impl Random {
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number below `bound`, which is at least 1.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
     }
 }

@@ -786,6 +786,41 @@ fn one_seed_is_one_run() {
     assert_ne!(run(7), run(8));
 }
 
+/// Many short runs: what one seed does not draw, another one does.
+#[test]
+fn many_seeds_of_rough_weather() {
+    let (pin, _disk) = disk_file();
+    for seed in 0..300 {
+        let mut random = Random(seed);
+        let sim = Sim::new(seed, Weather { window_bytes: 1 + random.below(100_000) as usize, ..Weather::ROUGH });
+        let clients = sim.clients();
+        let mut echo = Echo::new(sim, &Arc::new(Listener::nowhere(Peer::Unix).unwrap()), &pin);
+        let scripted: Vec<(Client, Vec<u8>, bool)> = (0..1 + random.below(6))
+            .map(|_| {
+                let (client, text, dies) = (clients.connect(0), random_text(&mut random, 60), random.below(2) == 0);
+                client.wait(random.below(3_000_000));
+                client.send(&text);
+                client.set_pace(Pace::Slow { bytes: 30_000, pause_nanos: 1 + random.below(1_000_000) });
+                match dies {
+                    true => client.reset(),
+                    false => client.finish(),
+                }
+                (client, text, dies)
+            })
+            .collect();
+        echo.until(&mut [], "the end of all", |echo, _| {
+            echo.open() == 0 && echo.ring.is_idle() && scripted.iter().all(|script| script.0.ending().is_some())
+        });
+        for (client, text, _) in scripted.iter().filter(|script| !script.2) {
+            assert_eq!(client.ending(), Some(ClientEnding::Finished), "seed {seed}");
+            assert!(client.got() == echo_of(text, &file_bytes()), "seed {seed}");
+        }
+        echo.ring.assert_quiet();
+        assert_eq!(echo.sends_out, 0, "seed {seed}");
+    }
+    assert_eq!(Rc::strong_count(&pin), 1);
+}
+
 /// Scripted clients: in order, at their time, at their pace.
 #[test]
 fn scripts_keep_their_time_and_pace() {

@@ -6,6 +6,7 @@
 
 mod builder;
 mod content;
+pub mod directory;
 mod error;
 mod event;
 mod generation;

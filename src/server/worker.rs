@@ -71,9 +71,11 @@ pub(crate) struct Parts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Drain {
     No,
-    /// The listeners are being emptied; connections with nothing under way are closed after this turn, so that what the
-    /// kernel already holds of a request is read first.
+    /// The message came in this turn, and the listeners are being emptied.
     Begun { deadline: u64 },
+    /// One turn more, without a wait: what the kernel already holds of requests is read before anything is closed.
+    Settling { deadline: u64 },
+    /// Connections with nothing under way are closed, the others when they have their answers.
     Going { deadline: u64 },
 }
 
@@ -177,8 +179,7 @@ impl<R: Ring> Worker<R> {
     fn deadline(&self) -> Option<u64> {
         let drain = match self.drain {
             Drain::No => None,
-            // One more turn, without waiting.
-            Drain::Begun { .. } => Some(0),
+            Drain::Begun { .. } | Drain::Settling { .. } => Some(0),
             Drain::Going { deadline } => Some(deadline),
         };
         [self.timers.next(), self.accept_retry, drain].into_iter().flatten().min()
@@ -303,7 +304,10 @@ impl<R: Ring> Worker<R> {
                     }
                     self.accept_retry = None;
                     self.drain = Drain::Begun { deadline };
-                } else if let Drain::Going { deadline: before } | Drain::Begun { deadline: before } = &mut self.drain {
+                } else if let Drain::Begun { deadline: before }
+                | Drain::Settling { deadline: before }
+                | Drain::Going { deadline: before } = &mut self.drain
+                {
                     *before = deadline.min(*before);
                 }
             }
@@ -480,21 +484,19 @@ impl<R: Ring> Worker<R> {
 
     /// False: drained.
     fn go_on_draining(&mut self) -> bool {
-        match self.drain {
+        let deadline = match self.drain {
             Drain::No => return true,
-            // The first turn after the message: what was in the kernel has been read. (The turn of the message itself
-            // may have begun before it.)
             Drain::Begun { deadline } => {
-                self.drain = Drain::Going { deadline };
+                self.drain = Drain::Settling { deadline };
                 return true;
             }
-            Drain::Going { deadline } => {
-                let is_over = deadline <= self.moment.nanos;
-                for slot in self.slots.pick(|slot| is_over || slot.conn.is_idle()) {
-                    self.stats.closed_by_drain.add(u64::from(is_over));
-                    self.close(slot, if is_over { Ending::Reset } else { Ending::Close });
-                }
-            }
+            Drain::Settling { deadline } | Drain::Going { deadline } => deadline,
+        };
+        self.drain = Drain::Going { deadline };
+        let is_over = deadline <= self.moment.nanos;
+        for slot in self.slots.pick(|slot| is_over || slot.conn.is_idle()) {
+            self.stats.closed_by_drain.add(u64::from(is_over));
+            self.close(slot, if is_over { Ending::Reset } else { Ending::Close });
         }
         self.slots.len() > 0
     }

@@ -23,7 +23,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering, fence};
 
 /// A file as it was when it was opened.
 #[derive(Debug)]
@@ -75,12 +75,18 @@ impl ContentFile {
     /// Maps `range`, so that reads in it need no system call. Says whether it did: not without the guard
     /// ([`guard::install`]), in memory, of nothing, beyond the end, or where the address space is too small (a whole large
     /// file on 32-bit). Reads give the same without.
+    ///
+    /// A file cut in the middle of a page reads as zeros to the end of that page, without a signal. So when the range ends
+    /// with the file and the file's last byte is not zero, as a pack's is, each read looks at that byte afterwards.
     pub(crate) fn map(&mut self, range: Range<u64>) -> bool {
         let Store::Disk { file, mapping } = &mut self.store else { return false };
         if range.is_empty() || range.end > self.len {
             return false;
         }
         *mapping = Mapping::new(file, range);
+        if let Some(mapping) = mapping {
+            mapping.find_mark(self.len);
+        }
         mapping.is_some()
     }
 
@@ -159,6 +165,8 @@ struct Mapping {
     /// Where in the file it starts: a multiple of the page size.
     offset: u64,
     len: usize,
+    /// The last byte is the last of the file, and was not zero.
+    ends_marked: bool,
     /// Invariant: the start of a mapping of `len` bytes that this value made and alone unmaps.
     start: NonNull<libc::c_void>,
 }
@@ -186,7 +194,7 @@ impl Mapping {
         let start = NonNull::new(start)?;
         // SAFETY: just mapped; `Mapping` keeps it so until both are dropped, and lends no reference to it.
         match unsafe { Guarded::new(start.cast(), len) } {
-            Some(guarded) => Some(Mapping { guarded, offset, len, start }),
+            Some(guarded) => Some(Mapping { guarded, offset, len, start, ends_marked: false }),
             None => {
                 unmap(start, len);
                 None
@@ -200,7 +208,32 @@ impl Mapping {
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
         // Fits: `contains` was asked.
-        self.guarded.read((offset - self.offset) as usize, into).map_err(|_| ReadError::Truncated)
+        let start = (offset - self.offset) as usize;
+        // The lengths that a lookup reads have copies of their own.
+        let copied = match into.len() {
+            8 => self.guarded.read_array(start, sized::<8>(into)),
+            64 => self.guarded.read_array(start, sized::<64>(into)),
+            256 => self.guarded.read_array(start, sized::<256>(into)),
+            _ => self.guarded.read(start, into),
+        };
+        copied.map_err(|_| ReadError::Truncated)?;
+        if !self.ends_marked {
+            return Ok(());
+        }
+        // The bytes above were read before the mark is: whoever cuts the file takes the mark away first.
+        fence(Ordering::Acquire);
+        let mut mark = [0; 8];
+        self.guarded.read_array(self.len - mark.len(), &mut mark).map_err(|_| ReadError::Truncated)?;
+        if mark[7] == 0 { Err(ReadError::Truncated) } else { Ok(()) }
+    }
+
+    /// Whether the last byte of the mapping can tell that nothing was cut: it is the end of the file, and not zero.
+    fn find_mark(&mut self, file_end: u64) {
+        let mut mark = [0; 8];
+        self.ends_marked = self.offset + self.len as u64 == file_end
+            && self.len >= mark.len()
+            && self.guarded.read_array(self.len - mark.len(), &mut mark).is_ok()
+            && mark[7] != 0;
     }
 }
 
@@ -208,6 +241,11 @@ impl Drop for Mapping {
     fn drop(&mut self) {
         unmap(self.start, self.len);
     }
+}
+
+/// The array that a slice of its length is.
+fn sized<const N: usize>(slice: &mut [u8]) -> &mut [u8; N] {
+    slice.try_into().expect("the length was just matched")
 }
 
 /// Takes a mapping out of the address space. Called once for each, by its owner.
@@ -341,7 +379,18 @@ mod tests {
         let bytes: Vec<u8> = (0..20_000_u32).map(|at| (at % 251) as u8).collect();
         for (name, file) in every_store(&bytes) {
             assert_eq!(file.len(), 20_000, "{name}");
-            for (offset, len) in [(0, 0), (0, 1), (0, 20_000), (4095, 2), (4999, 200), (19_999, 1), (20_000, 0)] {
+            for (offset, len) in [
+                (0, 0),
+                (0, 1),
+                (5001, 8),
+                (5001, 64),
+                (5001, 256),
+                (0, 20_000),
+                (4095, 2),
+                (4999, 200),
+                (19_999, 1),
+                (20_000, 0),
+            ] {
                 let mut into = vec![0; len];
                 file.read_at(offset as u64, &mut into).unwrap();
                 assert_eq!(into, bytes[offset..offset + len], "{name} {offset}+{len}");
@@ -359,8 +408,27 @@ mod tests {
             let Store::Disk { file: disk, .. } = &file.store else { continue };
             disk.try_clone().unwrap().set_len(4096).unwrap();
             let mut into = [0; 100];
-            file.read_at(0, &mut into).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let before = file.read_at(0, &mut into);
+            assert_eq!(before.is_ok(), name != "mapped", "{name}: only a mapping that ends with the file sees every cut");
             assert_eq!(file.read_at(30_000, &mut into), Err(ReadError::Truncated), "{name}");
+        }
+    }
+
+    /// What is left of the last page reads as zeros, and no signal says so.
+    #[test]
+    fn a_cut_within_a_page_is_seen_by_the_last_byte() {
+        let bytes = vec![7; 50_000];
+        for cut in [49_999, 45_100, 45_056, 4097, 100, 1] {
+            for (name, file) in every_store(&bytes).into_iter().filter(|store| store.0 == "mapped") {
+                let Store::Disk { file: disk, .. } = &file.store else { continue };
+                let disk = disk.try_clone().unwrap();
+                disk.set_len(cut).unwrap();
+                for offset in [0, cut.saturating_sub(50), cut] {
+                    assert_eq!(file.read_at(offset, &mut [0; 50]), Err(ReadError::Truncated), "{name}: {cut}, {offset}");
+                }
+                disk.set_len(50_000).unwrap();
+                assert_eq!(file.read_at(0, &mut [0; 50]), Err(ReadError::Truncated), "{name}: longer again");
+            }
         }
     }
 

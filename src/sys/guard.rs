@@ -1,7 +1,7 @@
 //! Reads from a mapped file that survive the file being truncated.
 //!
 //! Touching a page past the end of a mapped file raises SIGBUS. All reads of a mapping go through one
-//! assembly routine of about twenty instructions; the signal handler knows its first and last address:
+//! assembly routine; the signal handler knows its first and last address:
 //!
 //! ```text
 //! read:     result = copy(target, source, length)      0 = copied, 1 = a page was missing
@@ -28,7 +28,6 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
 
 /// Why a guarded read gave nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub(crate) enum ReadError {
     /// The file is shorter than its mapping, or a page could not be read. Every later read fails the same way.
     Truncated,
@@ -59,7 +58,7 @@ pub(crate) fn install() -> io::Result<()> {
     let mut previous = empty_action();
     // SAFETY: both point to valid actions; `on_bus_error` has the signature that SA_SIGINFO asks for and does only what
     // a signal handler may.
-    let status = unsafe { libc::sigaction(libc::SIGBUS, &action, &mut previous) };
+    let status = unsafe { libc::sigaction(libc::SIGBUS, &raw const action, &raw mut previous) };
     if status != 0 {
         return Err(io::Error::last_os_error());
     }
@@ -69,7 +68,6 @@ pub(crate) fn install() -> io::Result<()> {
 }
 
 /// Whether SIGBUS comes to our handler now. One system call: ask when a mapping is made, not at each read.
-#[must_use]
 pub(crate) fn is_installed() -> bool {
     current_action().is_ok_and(|action| action.sa_sigaction == handler_address())
 }
@@ -94,14 +92,12 @@ impl Guarded {
     /// # Safety
     /// - `start..start + length` is one mapping, readable, and stays mapped until the value is dropped.
     /// - Nobody holds a reference (`&`) into it. That the file's bytes change is allowed.
-    #[must_use]
     pub(crate) unsafe fn new(start: NonNull<u8>, length: usize) -> Option<Self> {
         debug_assert!(start.as_ptr().addr().checked_add(length).is_some());
         is_installed().then(|| Self { start, length, poisoned: AtomicBool::new(false) })
     }
 
     /// Whether some read found the file shorter than the mapping. It never becomes false again.
-    #[must_use]
     pub(crate) fn poisoned(&self) -> bool {
         self.poisoned.load(Ordering::Relaxed)
     }
@@ -163,6 +159,8 @@ fn handler_address() -> libc::sighandler_t {
     on_bus_error as DetailedHandler as libc::sighandler_t
 }
 
+// The type of the flags differs between C libraries.
+#[allow(clippy::unnecessary_cast)]
 fn remember(action: &libc::sigaction) {
     PREVIOUS_FLAGS.store(action.sa_flags as i32, Ordering::SeqCst);
     PREVIOUS_HANDLER.store(action.sa_sigaction, Ordering::SeqCst);
@@ -177,7 +175,7 @@ fn empty_action() -> libc::sigaction {
 fn current_action() -> io::Result<libc::sigaction> {
     let mut action = empty_action();
     // SAFETY: a null new action only asks; `action` is valid for writing.
-    let status = unsafe { libc::sigaction(libc::SIGBUS, std::ptr::null(), &mut action) };
+    let status = unsafe { libc::sigaction(libc::SIGBUS, std::ptr::null(), &raw mut action) };
     if status == 0 { Ok(action) } else { Err(io::Error::last_os_error()) }
 }
 
@@ -201,6 +199,8 @@ extern "C" fn on_bus_error(signal: libc::c_int, information: *mut libc::siginfo_
 }
 
 /// Does with a SIGBUS that is not ours what would have happened without us.
+// The type of the flags differs between C libraries.
+#[allow(clippy::unnecessary_cast)]
 fn chain(signal: libc::c_int, code: libc::c_int, information: *mut libc::siginfo_t, context: *mut libc::c_void) {
     let handler = PREVIOUS_HANDLER.load(Ordering::SeqCst);
     let sent = code <= 0;
@@ -212,7 +212,7 @@ fn chain(signal: libc::c_int, code: libc::c_int, information: *mut libc::siginfo
         let default = empty_action();
         // SAFETY: `default` is a valid action; sigaction may be called in a handler. On return the instruction faults again and
         // the core dump shows it.
-        unsafe { libc::sigaction(signal, &default, std::ptr::null_mut()) };
+        unsafe { libc::sigaction(signal, &raw const default, std::ptr::null_mut()) };
         if sent {
             // SAFETY: raise may be called in a handler; the signal stays pending until we return, then kills.
             unsafe { libc::raise(signal) };
@@ -233,17 +233,18 @@ fn chain(signal: libc::c_int, code: libc::c_int, information: *mut libc::siginfo
 /// The copy routine and where to find the program counter, per architecture.
 ///
 /// The routine reads each byte at least once, uses only registers that a call may change, and no stack,
-/// so that jumping from any of its instructions to `badger_copy_fault` is a plain return of 1.
+/// so that jumping from any of its instructions to `badgerserver_0_1_copy_fault` is a plain return of 1. Two versions of this
+/// library may be linked into one program, so the symbols carry the version.
 #[cfg(all(any(target_os = "linux", target_os = "android"), target_arch = "x86_64", target_pointer_width = "64"))]
 mod arch_code {
     // rdi = target, rsi = source, rdx = length.
     std::arch::global_asm!(
-        ".pushsection .text.badger_copy,\"ax\",@progbits",
+        ".pushsection .text.badgerserver_0_1_copy,\"ax\",@progbits",
         ".balign 64",
-        ".globl badger_copy",
-        ".hidden badger_copy",
-        ".type badger_copy,@function",
-        "badger_copy:",
+        ".globl badgerserver_0_1_copy",
+        ".hidden badgerserver_0_1_copy",
+        ".type badgerserver_0_1_copy,@function",
+        "badgerserver_0_1_copy:",
         "cmp rdx, 16",
         "jb 4f",
         "lea rcx, [rsi + rdx - 16]", // the last 16 bytes, which may overlap those before
@@ -307,16 +308,16 @@ mod arch_code {
         "8:",
         "xor eax, eax",
         "ret",
-        ".globl badger_copy_8",
-        ".hidden badger_copy_8",
-        "badger_copy_8:",
+        ".globl badgerserver_0_1_copy_8",
+        ".hidden badgerserver_0_1_copy_8",
+        "badgerserver_0_1_copy_8:",
         "mov rax, [rsi]",
         "mov [rdi], rax",
         "xor eax, eax",
         "ret",
-        ".globl badger_copy_256",
-        ".hidden badger_copy_256",
-        "badger_copy_256:",
+        ".globl badgerserver_0_1_copy_256",
+        ".hidden badgerserver_0_1_copy_256",
+        "badgerserver_0_1_copy_256:",
         "movups xmm0, [rsi + 128]",
         "movups xmm1, [rsi + 144]",
         "movups xmm2, [rsi + 160]",
@@ -341,9 +342,9 @@ mod arch_code {
         "movups [rdi + 80], xmm5",
         "movups [rdi + 96], xmm6",
         "movups [rdi + 112], xmm7",
-        ".globl badger_copy_64",
-        ".hidden badger_copy_64",
-        "badger_copy_64:",
+        ".globl badgerserver_0_1_copy_64",
+        ".hidden badgerserver_0_1_copy_64",
+        "badgerserver_0_1_copy_64:",
         "movups xmm0, [rsi]",
         "movups xmm1, [rsi + 16]",
         "movups xmm2, [rsi + 32]",
@@ -354,19 +355,19 @@ mod arch_code {
         "movups [rdi + 48], xmm3",
         "xor eax, eax",
         "ret",
-        ".globl badger_copy_fault",
-        ".hidden badger_copy_fault",
-        "badger_copy_fault:",
+        ".globl badgerserver_0_1_copy_fault",
+        ".hidden badgerserver_0_1_copy_fault",
+        "badgerserver_0_1_copy_fault:",
         "mov eax, 1",
         "ret",
-        ".size badger_copy, . - badger_copy",
+        ".size badgerserver_0_1_copy, . - badgerserver_0_1_copy",
         ".popsection",
     );
 
     unsafe extern "C" {
-        fn badger_copy_8(target: *mut u8, source: *const u8) -> usize;
-        fn badger_copy_64(target: *mut u8, source: *const u8) -> usize;
-        fn badger_copy_256(target: *mut u8, source: *const u8) -> usize;
+        fn badgerserver_0_1_copy_8(target: *mut u8, source: *const u8) -> usize;
+        fn badgerserver_0_1_copy_64(target: *mut u8, source: *const u8) -> usize;
+        fn badgerserver_0_1_copy_256(target: *mut u8, source: *const u8) -> usize;
     }
 
     /// Copies as `copy` does; without a branch for the lengths that a lookup reads, so that nothing waits for a bucket's length.
@@ -377,11 +378,11 @@ mod arch_code {
     pub(super) unsafe fn copy_array<const N: usize>(target: *mut u8, source: *const u8) -> usize {
         match N {
             // SAFETY: the caller's promise.
-            8 => unsafe { badger_copy_8(target, source) },
+            8 => unsafe { badgerserver_0_1_copy_8(target, source) },
             // SAFETY: the caller's promise.
-            64 => unsafe { badger_copy_64(target, source) },
+            64 => unsafe { badgerserver_0_1_copy_64(target, source) },
             // SAFETY: the caller's promise.
-            256 => unsafe { badger_copy_256(target, source) },
+            256 => unsafe { badgerserver_0_1_copy_256(target, source) },
             // SAFETY: the caller's promise.
             _ => unsafe { super::arch::copy(target, source, N) },
         }
@@ -400,12 +401,12 @@ mod arch_code {
 mod arch_code {
     // x0 = target, x1 = source, x2 = length.
     std::arch::global_asm!(
-        ".pushsection .text.badger_copy,\"ax\",@progbits",
+        ".pushsection .text.badgerserver_0_1_copy,\"ax\",@progbits",
         ".balign 64",
-        ".globl badger_copy",
-        ".hidden badger_copy",
-        ".type badger_copy,@function",
-        "badger_copy:",
+        ".globl badgerserver_0_1_copy",
+        ".hidden badgerserver_0_1_copy",
+        ".type badgerserver_0_1_copy,@function",
+        "badgerserver_0_1_copy:",
         "hint #34", // bti c: a landing place for indirect calls, a no-op where that is unknown
         "cmp x2, #16",
         "b.lo 4f",
@@ -443,12 +444,12 @@ mod arch_code {
         "7:",
         "mov x0, #0",
         "ret",
-        ".globl badger_copy_fault",
-        ".hidden badger_copy_fault",
-        "badger_copy_fault:",
+        ".globl badgerserver_0_1_copy_fault",
+        ".hidden badgerserver_0_1_copy_fault",
+        "badgerserver_0_1_copy_fault:",
         "mov x0, #1",
         "ret",
-        ".size badger_copy, . - badger_copy",
+        ".size badgerserver_0_1_copy, . - badgerserver_0_1_copy",
         ".popsection",
     );
 
@@ -476,13 +477,13 @@ mod arch_code {
     // r0 = target, r1 = source, r2 = length. ARM and not Thumb code, so the mode bit of the interrupted thread stays right.
     // Words need not be aligned for `ldr` from ARMv6 on; `ldm` and `ldrd` would.
     std::arch::global_asm!(
-        ".pushsection .text.badger_copy,\"ax\",%progbits",
+        ".pushsection .text.badgerserver_0_1_copy,\"ax\",%progbits",
         ".arm",
         ".balign 64",
-        ".globl badger_copy",
-        ".hidden badger_copy",
-        ".type badger_copy,%function",
-        "badger_copy:",
+        ".globl badgerserver_0_1_copy",
+        ".hidden badgerserver_0_1_copy",
+        ".type badgerserver_0_1_copy,%function",
+        "badgerserver_0_1_copy:",
         "2:",
         "subs r2, r2, #4",
         "blo 3f",
@@ -500,13 +501,13 @@ mod arch_code {
         "5:",
         "mov r0, #0",
         "bx lr",
-        ".globl badger_copy_fault",
-        ".hidden badger_copy_fault",
-        ".type badger_copy_fault,%object", // its address without the Thumb bit
-        "badger_copy_fault:",
+        ".globl badgerserver_0_1_copy_fault",
+        ".hidden badgerserver_0_1_copy_fault",
+        ".type badgerserver_0_1_copy_fault,%object", // its address without the Thumb bit
+        "badgerserver_0_1_copy_fault:",
         "mov r0, #1",
         "bx lr",
-        ".size badger_copy, . - badger_copy",
+        ".size badgerserver_0_1_copy, . - badgerserver_0_1_copy",
         ".popsection",
     );
 
@@ -539,9 +540,9 @@ mod arch {
     pub(super) const SUPPORTED: bool = true;
 
     unsafe extern "C" {
-        fn badger_copy(target: *mut u8, source: *const u8, length: usize) -> usize;
+        fn badgerserver_0_1_copy(target: *mut u8, source: *const u8, length: usize) -> usize;
         /// The exit taken when a page is missing, and the end of what may fault.
-        static badger_copy_fault: u8;
+        static badgerserver_0_1_copy_fault: u8;
     }
 
     /// Copies and gives 0, or gives 1 when a page of `source` is missing.
@@ -552,15 +553,15 @@ mod arch {
     #[inline]
     pub(super) unsafe fn copy(target: *mut u8, source: *const u8, length: usize) -> usize {
         // SAFETY: the caller's promise.
-        unsafe { badger_copy(target, source, length) }
+        unsafe { badgerserver_0_1_copy(target, source, length) }
     }
 
     pub(super) fn copy_start() -> usize {
-        badger_copy as unsafe extern "C" fn(*mut u8, *const u8, usize) -> usize as usize
+        badgerserver_0_1_copy as unsafe extern "C" fn(*mut u8, *const u8, usize) -> usize as usize
     }
 
     pub(super) fn copy_fault() -> usize {
-        (&raw const badger_copy_fault).addr()
+        (&raw const badgerserver_0_1_copy_fault).addr()
     }
 }
 
@@ -589,5 +590,96 @@ mod arch {
 
     pub(super) fn copy_fault() -> usize {
         0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::fs::FileExt;
+    use std::os::unix::process::ExitStatusExt;
+
+    const BYTES: usize = 64 * 1024;
+
+    /// A mapped file of bytes that differ from their neighbours.
+    fn mapped() -> (File, NonNull<u8>, Vec<u8>) {
+        let bytes: Vec<u8> = (0..BYTES).map(|at| (at % 251) as u8).collect();
+        let file = crate::sys::file::unlinked_temporary(&std::env::temp_dir()).unwrap();
+        file.write_all_at(&bytes, 0).unwrap();
+        let (protection, kind) = (libc::PROT_READ, libc::MAP_SHARED);
+        // SAFETY: the kernel chooses an address where nothing is mapped. The test never unmaps it.
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), BYTES, protection, kind, file.as_raw_fd(), 0) };
+        assert_ne!(start, libc::MAP_FAILED);
+        (file, NonNull::new(start.cast()).unwrap(), bytes)
+    }
+
+    #[test]
+    fn the_symbols_carry_the_version() {
+        let version =
+            concat!("badgerserver_", env!("CARGO_PKG_VERSION_MAJOR"), "_", env!("CARGO_PKG_VERSION_MINOR"), "_copy");
+        assert!(include_str!("guard.rs").contains(&format!("{version}:")), "rename the symbols to {version}");
+    }
+
+    #[test]
+    fn every_length_is_copied_and_no_byte_beside_it() {
+        install().unwrap();
+        install().unwrap();
+        let (_file, start, bytes) = mapped();
+        // SAFETY: mapped for as long as the process lives, and nobody else refers to it.
+        let guarded = unsafe { Guarded::new(start, BYTES) }.unwrap();
+        for len in (0..300).chain([4095, 4096, 4097, BYTES - 1]) {
+            for offset in [0, 1, 7, 4000].into_iter().filter(|offset| offset + len <= BYTES) {
+                let mut target = vec![0xfe; len + 2];
+                guarded.read(offset, &mut target[1..=len]).unwrap();
+                assert_eq!(target[1..=len], bytes[offset..offset + len], "{offset}+{len}");
+                assert_eq!((target[0], target[len + 1]), (0xfe, 0xfe), "{offset}+{len}");
+            }
+        }
+        let (mut small, mut large) = ([0; 8], [0; 256]);
+        guarded.read_array(3, &mut small).unwrap();
+        guarded.read_array(5, &mut large).unwrap();
+        assert_eq!((&small[..], &large[..]), (&bytes[3..11], &bytes[5..261]));
+        assert_eq!(guarded.read(BYTES - 1, &mut [0; 2]), Err(ReadError::OutOfRange));
+        assert_eq!(guarded.read(usize::MAX, &mut [0; 2]), Err(ReadError::OutOfRange));
+        assert!(!guarded.poisoned());
+    }
+
+    #[test]
+    fn a_missing_page_is_an_error_from_then_on() {
+        install().unwrap();
+        for at in [4096, 4095, 4000, 3900] {
+            let (file, start, _) = mapped();
+            // SAFETY: mapped for as long as the process lives, and nobody else refers to it.
+            let guarded = unsafe { Guarded::new(start, BYTES) }.unwrap();
+            file.set_len(4096).unwrap();
+            assert_eq!(guarded.read(0, &mut [0; 4096]), Ok(()));
+            assert_eq!(guarded.read(at, &mut [0; 300]), Err(ReadError::Truncated));
+            assert_eq!(guarded.read(0, &mut [0; 1]), Err(ReadError::Truncated), "poisoned");
+        }
+    }
+
+    /// A fault of anybody else still kills, in a process of its own.
+    #[test]
+    fn other_faults_still_kill() {
+        let test = "sys::guard::tests::other_faults_still_kill_alone";
+        let status = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--ignored", "--test-threads=1"])
+            .stdout(std::process::Stdio::null())
+            .status()
+            .unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGBUS));
+    }
+
+    #[test]
+    #[ignore = "run by other_faults_still_kill, in a process of its own"]
+    fn other_faults_still_kill_alone() {
+        install().unwrap();
+        let (file, start, _) = mapped();
+        file.set_len(0).unwrap();
+        // SAFETY: mapped, so the address is valid; that its page is gone is what the test is about.
+        let byte = unsafe { start.as_ptr().read_volatile() };
+        panic!("read {byte} from nowhere");
     }
 }

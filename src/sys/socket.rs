@@ -152,7 +152,13 @@ impl Listener {
             Err(error) => return Err(error),
         }
         storage.len = Storage::ROOM;
-        // SAFETY: as above.
+        self.accept_plainly(storage)
+    }
+
+    /// For kernels, and seccomp filters, older than accept4.
+    fn accept_plainly(&self, storage: &mut Storage) -> io::Result<OwnedFd> {
+        let listener = self.socket.as_raw_fd();
+        // SAFETY: `storage` is valid for writing an address of at most `storage.len` bytes, and its length.
         let descriptor = checked(unsafe { libc::accept(listener, storage.address(), &mut storage.len) })?;
         // SAFETY: just made, and nobody else knows of it.
         let socket = unsafe { OwnedFd::from_raw_fd(descriptor) };
@@ -472,6 +478,29 @@ mod tests {
             // SAFETY: F_GETFL takes no pointer.
             let flags = unsafe { libc::fcntl(socket.as_fd().as_raw_fd(), libc::F_GETFL) };
             assert_ne!(flags & libc::O_NONBLOCK, 0);
+        }
+    }
+
+    #[test]
+    fn accepting_without_accept4_gives_the_same_flags() {
+        let listener = Listener::bind_inet("127.0.0.1:0".parse().unwrap()).unwrap();
+        let Peer::Inet(local) = listener.local() else { panic!() };
+        let client = TcpStream::connect(local).unwrap();
+        accepted(&listener);
+        let _second = TcpStream::connect(local).unwrap();
+        let mut storage = Storage::empty();
+        let socket = loop {
+            storage.len = Storage::ROOM;
+            match listener.accept_plainly(&mut storage) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                outcome => break outcome.unwrap(),
+            }
+        };
+        assert!(matches!(storage.peer(), Peer::Inet(peer) if peer != client.local_addr().unwrap()));
+        for (query, wanted) in [(libc::F_GETFL, libc::O_NONBLOCK), (libc::F_GETFD, libc::FD_CLOEXEC)] {
+            // SAFETY: neither takes a pointer.
+            let flags = unsafe { libc::fcntl(socket.as_raw_fd(), query) };
+            assert_ne!(flags & wanted, 0);
         }
     }
 

@@ -1,0 +1,62 @@
+//! `badger`: makes, examines and serves packs. Each command is in a file of its own.
+
+mod arguments;
+mod compress;
+mod failure;
+mod inspect;
+mod ordered;
+mod output;
+mod pack_files;
+mod pack_records;
+mod progress;
+mod record_line;
+mod serve;
+mod text;
+mod verify;
+
+use clap::{Parser, Subcommand};
+use failure::Failure;
+use std::process::ExitCode;
+
+/// Makes, examines and serves packs: files of precomputed answers.
+#[derive(Parser)]
+#[command(name = "badger", version, after_help = "Exit codes: 0 done, 1 failed or found problems, 2 wrong usage.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve packs and directories over HTTP
+    Serve(serve::ServeArguments),
+    /// Make a pack
+    #[command(subcommand)]
+    Pack(PackCommand),
+    /// Show what is in a pack
+    Inspect(inspect::InspectArguments),
+    /// Examine a whole pack: every checksum and every rule
+    Verify(verify::VerifyArguments),
+}
+
+#[derive(Subcommand)]
+enum PackCommand {
+    /// Make a pack from the files of a directory
+    Files(pack_files::FilesArguments),
+    /// Make a pack from records, one JSON object a line
+    Records(pack_records::RecordsArguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Pack(PackCommand::Files(arguments)) => pack_files::run(&arguments),
+        Command::Pack(PackCommand::Records(arguments)) => pack_records::run(arguments),
+        Command::Serve(arguments) => serve::run(arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+    };
+    outcome.unwrap_or_else(|failure: Failure| {
+        eprintln!("{failure}");
+        ExitCode::FAILURE
+    })
+}

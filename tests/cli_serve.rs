@@ -1,0 +1,146 @@
+//! `badger serve`, run as people run it.
+
+mod cli_support;
+
+use cli_support::Folder;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::Duration;
+
+/// A running server; killed when the test ends early.
+struct Served {
+    child: Child,
+    stderr: BufReader<ChildStderr>,
+    first_line: String,
+    address: String,
+}
+
+impl Served {
+    fn start(folder: &Folder, arguments: &str) -> Served {
+        let mut command = folder.command(&format!("serve --workers 1 {arguments}"));
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut first_line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first_line).unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let address = first_line.split_whitespace().nth(2).unwrap_or_default().to_owned();
+        Served { child, stderr, first_line, address }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let stream = TcpStream::connect(self.address.strip_prefix("http://").unwrap()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        ask(stream, path)
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// The next line on stderr that has this in it; the end of stderr fails.
+    fn wait_for(&mut self, what: &str) {
+        let mut line = String::new();
+        while !line.contains(what) {
+            line.clear();
+            assert_ne!(self.stderr.read_line(&mut line).unwrap(), 0, "stderr ended before {what:?}");
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn ask(mut stream: impl Read + Write, path: &str) -> String {
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn directories_and_packs_are_served_and_swapped_and_drained() {
+    let folder = Folder::new("serve");
+    folder.write("site/index.html", "<h1>one");
+    folder.write("records", "{\"key\":\"/7\",\"type\":\"text/plain\",\"text\":\"seven\"}");
+    folder.badger("pack records records -o gallery.badger").good();
+    let mut served = Served::start(&folder, "site --mount /gallery=gallery.badger --listen 127.0.0.1:0");
+    assert!(served.first_line.starts_with("listening on http://127.0.0.1:"), "{}", served.first_line);
+    assert!(
+        served.first_line.ends_with(" workers=1\n") && served.first_line.contains(" backend="),
+        "{}",
+        served.first_line
+    );
+    assert!(served.get("/").starts_with("HTTP/1.1 200 OK\r\n"));
+    assert!(served.get("/").ends_with("\r\n\r\n<h1>one"));
+    assert!(served.get("/gallery/7").ends_with("\r\n\r\nseven"));
+    assert!(served.get("/gallery/8").starts_with("HTTP/1.1 404 "));
+
+    folder.write("site/index.html", "<h1>two");
+    folder.write("records", "{\"key\":\"/8\",\"type\":\"text/plain\",\"text\":\"eight\"}");
+    folder.badger("pack records records -o gallery.badger").good();
+    assert!(served.get("/").ends_with("<h1>one"), "nothing changes before it is told to");
+    served.signal("HUP");
+    served.wait_for("serving content generation 2");
+    // A worker takes new content up in its next turn.
+    while !served.get("/").ends_with("<h1>two") {}
+    assert!(served.get("/gallery/7").starts_with("HTTP/1.1 404 "));
+    assert!(served.get("/gallery/8").ends_with("eight"));
+
+    folder.write("gallery.badger", "no pack any more");
+    served.signal("HUP");
+    served.wait_for("gallery.badger: not a badger pack");
+    served.wait_for("the old content is still served");
+    assert!(served.get("/gallery/8").ends_with("eight"));
+
+    served.signal("TERM");
+    served.wait_for("badger: stopped after ");
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn several_paths_are_asked_in_their_order() {
+    let folder = Folder::new("serve-layers");
+    folder.write("over/a", "over a");
+    folder.write("under/a", "under a");
+    folder.write("under/b", "under b");
+    let served = Served::start(&folder, "over under --listen 127.0.0.1:0");
+    assert!(served.get("/a").ends_with("over a"));
+    assert!(served.get("/b").ends_with("under b"));
+}
+
+#[test]
+fn a_unix_socket_serves_and_what_is_left_out_is_told() {
+    let folder = Folder::new("serve-unix");
+    folder.write("site/a.txt", "hello");
+    std::os::unix::fs::symlink("/etc/passwd", folder.path("site/out")).unwrap();
+    let mut served = Served::start(&folder, "site --listen unix:socket");
+    assert!(served.first_line.starts_with("listening on unix:socket "), "{}", served.first_line);
+    served.wait_for("warning: site: \"out\": a link to a place outside the directory");
+    assert!(ask(UnixStream::connect(folder.path("socket")).unwrap(), "/a.txt").ends_with("\r\n\r\nhello"));
+    served.signal("INT");
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn errors() {
+    let folder = Folder::new("serve-errors");
+    folder.write("site/a", "x");
+    folder.write("text", "no pack");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    folder.badger("serve text").failed("text: not a badger pack");
+    folder.badger("serve nothing").failed_without_help("cannot open nothing: No such file");
+    folder.badger("serve site --listen nonsense").failed_without_help("cannot listen on nonsense: ");
+    let outcome = folder.badger(&format!("serve site --listen {address}")).failed(&format!("cannot listen on {address}: "));
+    assert!(outcome.stderr.contains("Address already in use"), "{}", outcome.stderr);
+    folder.badger("serve --mount /a=site --mount /{x}=site --listen 127.0.0.1:0").failed_without_help("");
+    for usage in ["serve", "serve site --mount a=b", "serve site --backend select", "serve site --workers 0"] {
+        assert_eq!(folder.badger(usage).code, Some(2), "{usage}");
+    }
+}
