@@ -1,6 +1,7 @@
 //! What is served: three classes of bodies, in one pack and as files of one folder.
 
 use super::client::{digits, mix};
+use badgerserver::Pack;
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -61,7 +62,8 @@ pub(crate) fn make(target: &Path) -> io::Result<Content> {
     let folder = target.join(format!("compare-content-{VERSION}"));
     let content = Content { pack: folder.join("content.badger"), root: folder.join("files"), folder };
     let is_made = content.folder.join("made");
-    if is_made.exists() {
+    // A pack of an older format is made again.
+    if is_made.exists() && Pack::open(&content.pack).is_ok() {
         return Ok(content);
     }
     if content.folder.exists() {

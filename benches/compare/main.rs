@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! cargo bench --bench compare [-- --rounds N] [--seconds S] [--only PART-OF-A-ROW'S-NAME]... [--record] [--machine NAME]
-//! cargo bench --bench compare -- --instructions [--only ...]      instructions per request, by valgrind
+//! cargo bench --bench compare -- --instructions [--only ...]      instructions a request, by valgrind
+//! cargo bench --bench compare -- --calls [--only ...]             system calls a request, by strace
 //! ```
 //! In a network namespace with reno, each server on core 0 and the client on core 1, the servers take turns within each
 //! round. What counts is the processor time of the server for each request, and its ratio to another's in the same round.
@@ -11,9 +12,9 @@
 mod ceiling;
 mod client;
 mod content;
-mod instructions;
 mod measure;
 mod process;
+mod profile;
 mod report;
 mod rows;
 mod served;
@@ -32,7 +33,7 @@ pub(crate) struct Options {
     pub(crate) only: Vec<String>,
     pub(crate) record: bool,
     pub(crate) machine: Option<String>,
-    instructions: bool,
+    profile: Option<profile::Tool>,
 }
 
 fn main() -> ExitCode {
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
 
 fn parse(arguments: &[String]) -> io::Result<Options> {
     let mut options =
-        Options { rounds: 9, seconds: 0.3, only: Vec::new(), record: false, machine: None, instructions: false };
+        Options { rounds: 9, seconds: 0.3, only: Vec::new(), record: false, machine: None, profile: None };
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| io::Error::other(format!("{argument} needs a value")));
@@ -69,7 +70,8 @@ fn parse(arguments: &[String]) -> io::Result<Options> {
             "--only" => options.only.push(value()?.clone()),
             "--record" => options.record = true,
             "--machine" => options.machine = Some(value()?.clone()),
-            "--instructions" => options.instructions = true,
+            "--instructions" => options.profile = Some(profile::Tool::Instructions),
+            "--calls" => options.profile = Some(profile::Tool::Calls),
             unknown => return Err(io::Error::other(format!("unknown argument {unknown}"))),
         }
     }
@@ -80,8 +82,8 @@ fn compare(options: &Options) -> io::Result<()> {
     let congestion = enter_quiet_network();
     sys::raise_open_files_max(300_000);
     let content = content::make(Path::new(env!("CARGO_TARGET_TMPDIR")))?;
-    if options.instructions {
-        return instructions::count(options, &content);
+    if let Some(tool) = options.profile {
+        return profile::count(options, &content, tool);
     }
     sys::pin(process::CLIENT_CORE)
         .map_err(|error| io::Error::new(error.kind(), format!("two cores are needed: {error}")))?;

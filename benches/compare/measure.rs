@@ -4,7 +4,7 @@ use super::Options;
 use super::client::{self, Answer, Client, Order, Outcome, Requests};
 use super::content::Content;
 use super::process::Running;
-use super::rows::{CONNECTIONS, Kind, ROWS, Row};
+use super::rows::{CONNECTIONS, DIRECTORY_MOUNT, Kind, ROWS, Row};
 use std::io;
 use std::time::Duration;
 
@@ -51,14 +51,25 @@ pub(crate) fn is_wanted(row: &Row, options: &Options) -> bool {
     options.only.is_empty() || options.only.iter().any(|part| row.name.contains(part.as_str()))
 }
 
+/// What makes this program the server under test. It packs the directory when it starts, which takes its time.
+pub(crate) fn serve_arguments(content: &Content, with_directory: bool) -> Vec<String> {
+    let mut arguments = vec!["serve".to_owned(), content.pack.display().to_string()];
+    if with_directory {
+        arguments.push(content.root.join("p").display().to_string());
+    }
+    arguments
+}
+
 pub(crate) fn all(options: &Options, content: &Content) -> io::Result<Vec<Measured>> {
-    let badger = Running::start(&["serve".to_owned(), content.pack.display().to_string()], &[])?;
+    let wanted: Vec<&'static Row> = ROWS.iter().filter(|row| is_wanted(row, options)).collect();
+    let with_directory = wanted.iter().any(|row| row.mount == DIRECTORY_MOUNT);
+    let badger = Running::start(&serve_arguments(content, with_directory), &[])?;
     let nginx = Running::start_nginx(content)?;
     if nginx.is_none() {
         eprintln!("no nginx on this machine: its column stays empty");
     }
     let mut measured = Vec::new();
-    for row in ROWS.iter().filter(|row| is_wanted(row, options)) {
+    for row in wanted {
         eprintln!("{}", row.name);
         measured.push(one(options, content, row, &badger, nginx.as_ref())?);
     }

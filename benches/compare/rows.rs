@@ -34,6 +34,8 @@ pub(crate) struct Row {
     pub(crate) nginx_gate: Option<f64>,
 }
 
+/// Where the server has the files; the pack is at `/p`.
+pub(crate) const DIRECTORY_MOUNT: &str = "/d";
 pub(crate) const CONNECTIONS: usize = 64;
 /// Tags that are learnt beforehand.
 pub(crate) const TAGGED_KEYS: u64 = 2_000;
@@ -59,7 +61,9 @@ const PLAIN: Row = Row {
     nginx_gate: None,
 };
 
-pub(crate) const ROWS: [Row; 11] = [
+const DIRECTORY: Row = Row { mount: DIRECTORY_MOUNT, ..PLAIN };
+
+pub(crate) const ROWS: [Row; 15] = [
     Row { name: "pack 1 KiB", ceiling_gate: Some(1.25), nginx_gate: Some(0.70), ..PLAIN },
     // As many as nginx can keep open under a common limit of 20,000 files.
     Row { name: "pack 1 KiB, 10,000 keys", keys: 10_000, ceiling_gate: Some(1.25), nginx_gate: Some(0.70), ..PLAIN },
@@ -79,4 +83,14 @@ pub(crate) const ROWS: [Row; 11] = [
     Row { name: "pack 304", keys: TAGGED_KEYS, kind: Kind::NotModified, ..PLAIN },
     Row { name: "pack 404", kind: Kind::Missing, ..PLAIN },
     Row { name: "pack 404, 16 pipelined", kind: Kind::Missing, depth: 16, with_nginx: false, ..PLAIN },
+    Row { name: "directory 1 KiB", ceiling_gate: Some(1.25), nginx_gate: Some(0.70), ..DIRECTORY },
+    Row {
+        name: "directory 1 KiB, 10,000 keys",
+        keys: 10_000,
+        ceiling_gate: Some(1.25),
+        nginx_gate: Some(0.70),
+        ..DIRECTORY
+    },
+    Row { name: "directory 1 KiB, 16 pipelined", depth: 16, with_nginx: false, ceiling_gate: Some(2.0), ..DIRECTORY },
+    Row { name: "directory 150 KiB", class: LARGE, keys: LARGE.keys, ceiling_gate: Some(1.15), ..DIRECTORY },
 ];
