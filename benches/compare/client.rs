@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 const STALL: Duration = Duration::from_secs(10);
 /// Room for one receive.
 const RECEIVE_BYTES: usize = 256 * 1024;
-/// Receives that must see the start of an answer ask for this much; a whole head fits.
-const HEAD_ROOM_BYTES: usize = 512;
+/// A receive that must see the start of an answer asks for this much. Small receives make the kernel send more
+/// acknowledgements, which the server pays for: with 512 B an answer of 150 KiB cost 33 us in place of 25.
+const HEAD_ROOM_BYTES: usize = 32 * 1024;
 /// `HTTP/1.1 200`.
 const STATUS_BYTES: usize = 12;
 
