@@ -38,6 +38,13 @@ fn write_all(text: &mut String, options: &Options, congestion: &str, measured: &
         "Server on core 0, client on core 1, loopback, {CONNECTIONS} connections; {} rounds, the servers in turn; medians.",
         options.rounds
     )?;
+    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    let load = load.split(' ').nth(1).unwrap_or("unknown").to_owned();
+    writeln!(
+        text,
+        "Load of the last five minutes: {load}. Where a server was busy for less than about 90 % of a run, others had the \
+         cores too: its caches were cold, and only ratios count."
+    )?;
     let cached = nginx_open_files_max(open_files_max());
     writeln!(
         text,
