@@ -123,9 +123,7 @@ impl Ask {
             Ask::Who(name) => (format!("GET /who/{name}"), String::new(), 0),
             Ask::Owned(body) => ("POST /owned".to_owned(), format!("Content-Length: {body}\r\n"), *body),
             Ask::Missing => ("GET /none".to_owned(), String::new(), 0),
-            Ask::GetAndClose(payload) => {
-                (format!("GET {}", mount(*payload)), "Connection: close\r\n".to_owned(), 0)
-            }
+            Ask::GetAndClose(payload) => (format!("GET {}", mount(*payload)), "Connection: close\r\n".to_owned(), 0),
             Ask::Panic => ("GET /panic".to_owned(), String::new(), 0),
             Ask::Bad => ("GET /p/small".to_owned(), "Host: again\r\n".to_owned(), 0),
         };
@@ -139,9 +137,7 @@ impl Ask {
         let whole = |index: usize| payload(PAYLOADS[index].0, PAYLOADS[index].1, generation);
         match self {
             Ask::Get(index) | Ask::GetAndClose(index) | Ask::Head(index) => (200, Some(whole(*index))),
-            Ask::Range(index, first, last) => {
-                (206, Some(whole(*index)[*first as usize..=*last as usize].to_vec()))
-            }
+            Ask::Range(index, first, last) => (206, Some(whole(*index)[*first as usize..=*last as usize].to_vec())),
             Ask::Who(name) => (200, Some(format!("{generation} {name}").into_bytes())),
             Ask::Owned(_) => (200, Some(payload("owned", 6000, generation))),
             Ask::Post(..) => (405, None),
@@ -417,8 +413,14 @@ impl House {
         assert_eq!(self.worker.connections(), 0);
         let counts = self.counts();
         assert_eq!(counts.connections_open, 0);
-        let closed = counts.closed_by_peer + counts.closed_finished + counts.closed_idle_time + counts.closed_head_time
-            + counts.closed_send_time + counts.closed_linger_time + counts.closed_linger_bytes + counts.closed_broken;
+        let closed = counts.closed_by_peer
+            + counts.closed_finished
+            + counts.closed_idle_time
+            + counts.closed_head_time
+            + counts.closed_send_time
+            + counts.closed_linger_time
+            + counts.closed_linger_bytes
+            + counts.closed_broken;
         assert!(closed <= counts.connections_accepted);
         assert_eq!((counts.files_truncated, counts.content_failures), (0, 0));
         let (newest, older) = self.weak.split_last().unwrap();
@@ -489,8 +491,7 @@ fn run(seed: u64, packs: &[&'static [u8]], etags: &mut Etags) {
             break;
         }
     }
-    let happened =
-        Happened { drained_early, refused_tasks: refusals > 0, generations: house.weak.len() as u64 };
+    let happened = Happened { drained_early, refused_tasks: refusals > 0, generations: house.weak.len() as u64 };
     house.finish(drained_early);
     for guest in &guests {
         check(guest, &happened, etags);

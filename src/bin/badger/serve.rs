@@ -5,6 +5,9 @@
 //! signal thread:  HUP -> build the content again, swap;  TERM, INT -> drain on a thread of its own;  again -> end now
 //! ```
 
+// Doc comments are the help text of the program.
+#![allow(rustdoc::broken_intra_doc_links)]
+
 use crate::failure::{Failure, open_failure};
 use badgerserver::directory;
 use badgerserver::{Backend, Error, Event, Handle, Mount, Pack, Router, Server, guard_mapped_files};
