@@ -36,6 +36,9 @@ fn is_port(bytes: &[u8]) -> bool {
 
 /// A registered name (RFC 3986 section 3.2.2), but not an empty one. Every IPv4 address is one to this grammar too.
 fn is_reg_name(host: &[u8]) -> bool {
+    if host.iter().all(|&byte| PLAIN[usize::from(byte)]) {
+        return !host.is_empty();
+    }
     let mut rest = host;
     while let [byte, tail @ ..] = rest {
         rest = match (*byte, tail) {
@@ -69,6 +72,17 @@ fn is_ip_future(bytes: &[u8]) -> bool {
         && !address.is_empty()
         && address.iter().all(|&byte| is_unreserved(byte) || is_sub_delim(byte) || byte == b':')
 }
+
+/// The bytes of a registered name that stand for themselves.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        plain[byte] = is_unreserved(byte as u8) || is_sub_delim(byte as u8);
+        byte += 1;
+    }
+    plain
+};
 
 /// RFC 3986 section 2.3.
 const fn is_unreserved(byte: u8) -> bool {

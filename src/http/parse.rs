@@ -316,16 +316,25 @@ const KNOWN: [(Known, &str); 12] = [
 ];
 
 impl Known {
+    /// The length and the first letter leave one name, or two that begin with `if-`, to compare with.
     fn of(name: &str) -> Option<Known> {
-        // No two names of one length share their first letter in lower case with another of the list but for the
-        // if-* family, so the length sorts nearly all fields out before a byte is compared.
-        if !matches!(name.len(), 4..=8 | 10 | 13..=15 | 17 | 19) {
-            return None;
-        }
-        KNOWN
-            .iter()
-            .find(|known| known.1.len() == name.len() && known.1.eq_ignore_ascii_case(name))
-            .map(|known| known.0)
+        let first = name.as_bytes().first()? | 0x20;
+        let known = match (name.len(), first) {
+            (4, b'h') => Known::Host,
+            (10, b'c') => Known::Connection,
+            (14, b'c') => Known::ContentLength,
+            (17, b't') => Known::TransferEncoding,
+            (6, b'e') => Known::Expect,
+            (15, b'a') => Known::AcceptEncoding,
+            (8, b'i') if name.as_bytes()[3] | 0x20 == b'm' => Known::IfMatch,
+            (8, b'i') => Known::IfRange,
+            (13, b'i') => Known::IfNoneMatch,
+            (17, b'i') => Known::IfModifiedSince,
+            (19, b'i') => Known::IfUnmodifiedSince,
+            (5, b'r') => Known::Range,
+            _ => return None,
+        };
+        name.eq_ignore_ascii_case(known.name()).then_some(known)
     }
 
     fn name(self) -> &'static str {

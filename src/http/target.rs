@@ -142,28 +142,58 @@ fn parse_path<'a>(
     authority: Option<&'a [u8]>,
     decoded: &'a mut Vec<u8>,
 ) -> Result<Target<'a>, TargetError> {
-    // No early exit, so that the compiler can look at many bytes at once.
-    if !raw.iter().fold(true, |accepted, &byte| accepted & is_accepted(byte)) {
+    // One pass over the path, which is short: what is in it decides what has to be looked at again.
+    let mut seen = 0;
+    let mut end = raw.len();
+    for (index, &byte) in raw.iter().enumerate() {
+        if byte == b'?' {
+            end = index;
+            break;
+        }
+        seen |= KINDS[usize::from(byte)];
+    }
+    let (path, query) = (&raw[..end], raw.get(end + 1..));
+    let is_refused = query.is_some_and(|query| query.iter().any(|&byte| KINDS[usize::from(byte)] & REFUSED != 0));
+    if seen & (REFUSED | BACKSLASH) != 0 || is_refused {
         return Err(TargetError::Byte);
     }
-    let (path, query) = match memchr::memchr(b'?', raw) {
-        Some(mark) => (&raw[..mark], Some(&raw[mark + 1..])),
-        None => (raw, None),
-    };
-    if memchr::memchr(b'\\', path).is_some() {
-        return Err(TargetError::Byte);
-    }
-    let path = match memchr::memchr(b'%', path) {
-        Some(escape) => decode(path, escape, decoded)?,
-        None if path.is_empty() => "/",
+    let path = if seen & ESCAPE != 0 {
+        decode(path, memchr::memchr(b'%', path).unwrap_or(0), decoded)?
+    } else if path.is_empty() {
+        "/"
+    } else {
         // No byte above 0x7F was accepted, so this cannot fail.
-        None => std::str::from_utf8(path).map_err(|_| TargetError::Utf8)?,
+        std::str::from_utf8(path).map_err(|_| TargetError::Utf8)?
     };
-    if has_dot_segment(path) {
+    if seen & (DOT | ESCAPE) != 0 && has_dot_segment(path) {
         return Err(TargetError::DotSegment);
     }
     Ok(Target::Path { path, query, authority })
 }
+
+/// May stand neither in a path nor in a query.
+const REFUSED: u8 = 1;
+/// May stand in a query only.
+const BACKSLASH: u8 = 2;
+const ESCAPE: u8 = 4;
+const DOT: u8 = 8;
+
+/// What each byte means to [`parse_path`].
+const KINDS: [u8; 256] = {
+    let mut kinds = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        kinds[byte] = match byte as u8 {
+            b'\\' => BACKSLASH,
+            b'%' => ESCAPE,
+            b'.' => DOT,
+            accepted if is_accepted(accepted) => 0,
+            _ => REFUSED,
+        };
+        byte += 1;
+    }
+    kinds
+};
 
 /// Whether a raw byte may stand in a path or query.
 ///

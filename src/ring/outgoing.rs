@@ -46,8 +46,10 @@ pub(crate) enum Span<'a> {
 /// The bytes of one batch of answers on their way out, and how far they have got. Reused: `clear` keeps its memory.
 #[derive(Debug, Default)]
 pub(crate) struct Outgoing {
-    /// Heads and small bodies, in the order in which they leave.
-    pub(crate) bytes: Vec<u8>,
+    /// Heads and small bodies, in the order in which they leave: the first `filled` bytes. What is behind them is from
+    /// earlier uses, so that memory is not zeroed again each time.
+    bytes: Vec<u8>,
+    filled: usize,
     pieces: Vec<Piece>,
     /// The first piece that has not left wholly, and how much of it has.
     piece: usize,
@@ -57,17 +59,21 @@ pub(crate) struct Outgoing {
 impl Outgoing {
     /// Forgets everything, letting go of the files.
     pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
+        self.filled = 0;
         self.pieces.clear();
         self.piece = 0;
         self.piece_done = 0;
     }
 
+    /// Bytes of memory that it keeps for its next use.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Adds a copy of `bytes`.
     pub(crate) fn push_copy(&mut self, bytes: &[u8]) {
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        self.push_bytes(start, bytes.len());
+        self.room(bytes.len()).copy_from_slice(bytes);
+        self.push_bytes(bytes.len());
     }
 
     /// Adds `len` bytes that `read` fills in.
@@ -75,29 +81,29 @@ impl Outgoing {
     /// # Errors
     /// What `read` says; then nothing was added.
     pub(crate) fn push_read<E>(&mut self, len: usize, read: impl FnOnce(&mut [u8]) -> Result<(), E>) -> Result<(), E> {
-        let start = self.bytes.len();
-        self.bytes.resize(start + len, 0);
-        match read(&mut self.bytes[start..]) {
-            Ok(()) => self.push_bytes(start, len),
-            Err(error) => {
-                self.bytes.truncate(start);
-                return Err(error);
-            }
-        }
+        read(self.room(len))?;
+        self.push_bytes(len);
         Ok(())
     }
 
-    pub(crate) fn push_bytes(&mut self, start: usize, len: usize) {
-        if len == 0 {
-            return;
+    /// The next `len` bytes, to be written.
+    fn room(&mut self, len: usize) -> &mut [u8] {
+        let end = self.filled + len;
+        if self.bytes.len() < end {
+            self.bytes.resize(end.next_power_of_two(), 0);
         }
-        if let Some(Piece::Bytes { start: before, len: size }) = self.pieces.last_mut() {
-            if *before + *size == start {
-                *size += len;
-                return;
-            }
+        &mut self.bytes[self.filled..end]
+    }
+
+    /// Counts in `len` bytes that were just written.
+    fn push_bytes(&mut self, len: usize) {
+        let start = self.filled;
+        self.filled += len;
+        match self.pieces.last_mut() {
+            _ if len == 0 => {}
+            Some(Piece::Bytes { start: before, len: size }) if *before + *size == start => *size += len,
+            _ => self.pieces.push(Piece::Bytes { start, len }),
         }
-        self.pieces.push(Piece::Bytes { start, len });
     }
 
     /// Adds a body of its own memory.
@@ -193,9 +199,9 @@ mod tests {
         for first in 0..=whole.len() {
             for second in 0..=whole.len() - first {
                 let mut outgoing = Outgoing::default();
-                outgoing.bytes.extend_from_slice(b"head, ");
-                outgoing.push_bytes(0, 4);
-                outgoing.push_bytes(4, 2);
+                outgoing.push_copy(b"head");
+                outgoing.push_copy(b"");
+                outgoing.push_copy(b", ");
                 outgoing.push_owned(Vec::new());
                 outgoing.push_owned(b"owned, ".to_vec());
                 outgoing.push_file(pin(b"..and file.."), 2, 8);
@@ -231,10 +237,10 @@ mod tests {
     fn clearing_lets_go_of_the_files_and_keeps_the_memory() {
         let file = pin(b"12345");
         let mut outgoing = Outgoing::default();
-        outgoing.bytes.extend_from_slice(&[0; 100]);
+        outgoing.push_copy(&[0; 100]);
         outgoing.push_file(file.clone(), 0, 5);
         outgoing.clear();
         assert_eq!(Rc::strong_count(&file), 1);
-        assert!(outgoing.is_done() && outgoing.bytes.is_empty() && outgoing.bytes.capacity() >= 100);
+        assert!(outgoing.is_done() && outgoing.filled == 0 && outgoing.memory_bytes() >= 100);
     }
 }

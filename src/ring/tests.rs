@@ -378,9 +378,7 @@ impl<R: Ring> Echo<R> {
             let mut outgoing = Box::<Outgoing>::default();
             for run in std::mem::take(&mut held.waiting).split_inclusive(|&byte| byte == b'#') {
                 let text = run.strip_suffix(b"#").unwrap_or(run);
-                let start = outgoing.bytes.len();
-                outgoing.bytes.extend_from_slice(text);
-                outgoing.push_bytes(start, text.len());
+                outgoing.push_copy(text);
                 if text.len() < run.len() {
                     outgoing.push_file(self.file.clone(), 0, file_len);
                 }

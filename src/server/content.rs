@@ -238,6 +238,7 @@ impl Service for Content {
         }
         let unchecked = shared.router.unchecked_bytes(local, span);
         if unchecked == 0 {
+            pins[span.source.0 as usize].prefetch(span.offset, span.len);
             return Ready::Now;
         }
         if unchecked <= CHECK_INLINE_BYTES_MAX {

@@ -502,7 +502,7 @@ impl<R: Ring> Worker<R> {
     }
 
     fn recycle(&mut self, mut outgoing: Box<Outgoing>) {
-        if self.spare.len() < SPARE_OUTGOINGS_MAX && outgoing.bytes.capacity() <= SPARE_OUTGOING_BYTES_MAX {
+        if self.spare.len() < SPARE_OUTGOINGS_MAX && outgoing.memory_bytes() <= SPARE_OUTGOING_BYTES_MAX {
             outgoing.clear();
             self.spare.push(outgoing);
         }

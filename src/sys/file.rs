@@ -25,6 +25,9 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering, fence};
 
+/// Most bytes that are fetched ahead: what follows is found by the processor's own prefetcher.
+const PREFETCH_BYTES_MAX: u64 = 4096;
+
 /// A file as it was when it was opened.
 #[derive(Debug)]
 pub(crate) struct ContentFile {
@@ -113,6 +116,18 @@ impl ContentFile {
         match &self.store {
             Store::Memory(_) => None,
             Store::Disk { file, .. } => Some(file.as_fd()),
+        }
+    }
+
+    /// Has the processor fetch the beginning of a range that will be read in a moment, at most [`PREFETCH_BYTES_MAX`]. When
+    /// many payloads are read one after the other, their waits for memory overlap then.
+    pub(crate) fn prefetch(&self, offset: u64, len: u64) {
+        let len = len.min(PREFETCH_BYTES_MAX);
+        if let Store::Disk { mapping: Some(mapping), .. } = &self.store {
+            if offset.checked_add(len).is_some_and(|end| mapping.contains(offset..end)) {
+                // Fits: it lies in the mapping.
+                mapping.guarded.prefetch((offset - mapping.offset) as usize, len as usize);
+            }
         }
     }
 

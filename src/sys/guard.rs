@@ -128,6 +128,18 @@ impl Guarded {
         if missing == 0 { Ok(()) } else { Err(self.poison()) }
     }
 
+    /// Has the processor fetch `length` bytes from `offset`, as far as they lie in the mapping. Whatever their pages are, it
+    /// cannot fault.
+    #[inline]
+    pub(crate) fn prefetch(&self, offset: usize, length: usize) {
+        const LINE_BYTES: usize = 64;
+        for ahead in (0..length).step_by(LINE_BYTES) {
+            if let Ok(address) = self.source(offset + ahead, 1) {
+                prefetch_line(address);
+            }
+        }
+    }
+
     /// Where `length` mapped bytes lie.
     #[inline]
     fn source(&self, offset: usize, length: usize) -> Result<*const u8, ReadError> {
@@ -146,6 +158,23 @@ impl Guarded {
         self.poisoned.store(true, Ordering::Relaxed);
         ReadError::Truncated
     }
+}
+
+/// A hint to the processor; nothing where it has none.
+#[inline]
+fn prefetch_line(address: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: PREFETCHT0 reads nothing into a register and never faults, whatever the address; SSE is part of x86-64.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
+    }
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: PRFM is a hint: it changes no register, flag or memory and never faults, whatever the address.
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{0}]", in(reg) address, options(nostack, preserves_flags, readonly));
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let _ = address;
 }
 
 /// The previous handler: address and flags. Written before ours is installed, read by it.
