@@ -41,7 +41,8 @@ pub struct Limits {
     pub linger_time_max: Duration,
     /// Bytes thrown away while lingering.
     pub linger_bytes_max: u64,
-    /// Open connections of one worker; at the limit accepting pauses until one closes.
+    /// Open connections of one worker; at the limit accepting pauses until one closes. Where the process may have fewer
+    /// descriptors, the workers share what it may have, less 512 (at most a quarter) for everything else.
     pub connections_max: usize,
     /// Large files of mounted directories kept open by one worker.
     pub open_files_max: usize,

@@ -17,7 +17,7 @@ use crate::sys::socket::BufferSizes;
 use crate::sys::{self, Peer, process, thread};
 use crossbeam::channel::{Sender, bounded, unbounded};
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,9 @@ use std::sync::Arc;
 
 /// Most workers of one server: far more than any machine's cores.
 const WORKERS_MAX: usize = 1024;
+/// Descriptors that connections leave to files, packs, listeners and the program around the server: this many, or a quarter
+/// of what there is.
+const DESCRIPTORS_KEPT_MAX: usize = 512;
 /// Stack of a worker: the loop is shallow; handlers run on it. 2 MiB, as every thread of the standard library.
 const WORKER_STACK_BYTES: usize = 2 * 1024 * 1024;
 
@@ -48,7 +51,10 @@ impl Server {
             workers: None,
             backend: Backend::Auto,
             limits: Limits::default(),
-            events: Arc::new(|event: &Event| eprintln!("badgerserver: {event}")),
+            events: Box::new(|event: &Event| {
+                // When stderr is gone there is nobody left to tell.
+                let _ = writeln!(io::stderr(), "badgerserver: {event}");
+            }),
             buffers: BufferSizes::default(),
         }
     }
@@ -139,9 +145,10 @@ impl Builder {
         self
     }
 
-    /// Who is told of rare events; as it comes, they are lines on stderr. It is called on the loop: it must not block.
-    pub fn on_event(mut self, listener: impl Fn(&Event) + Send + Sync + 'static) -> Builder {
-        self.events = Arc::new(listener);
+    /// Who is told of rare events; as it comes, they are lines on stderr. It is called on a thread of its own; when it is
+    /// slow, events are counted and left out.
+    pub fn on_event(mut self, listener: impl Fn(&Event) + Send + 'static) -> Builder {
+        self.events = Box::new(listener);
         self
     }
 
@@ -176,8 +183,14 @@ impl Builder {
             return Err(Error::NoListener);
         }
         let generation = Arc::new(Generation::new(1, router).map_err(Error::Content)?);
-        // A connection is a descriptor; a server that is short of them is told so by accept, one by one.
-        let _ = process::raise_open_files_max();
+        let mut limits = self.limits;
+        // A connection is a descriptor, and files, packs and listeners need some too. Where the system does not say how many
+        // there may be, accept tells when they are used up.
+        if let Ok(descriptors) = process::raise_open_files_max() {
+            let descriptors = usize::try_from(descriptors).unwrap_or(usize::MAX);
+            let spare = descriptors - DESCRIPTORS_KEPT_MAX.min(descriptors / 4);
+            limits.connections_max = limits.connections_max.min((spare / workers).max(1));
+        }
         let mut listeners = Vec::new();
         let mut addresses = Vec::new();
         for listen in self.listen {
@@ -190,15 +203,16 @@ impl Builder {
             addresses.push(address);
         }
         let tasks = TaskPool::start().map_err(Error::Start)?;
+        let events = event::start(self.events).map_err(Error::Start)?;
         let mut handle = Handle::new(addresses, workers, Arc::clone(&generation));
         for number in 0..workers {
             let seat = Seat {
                 number,
-                limits: self.limits.clone(),
+                limits: limits.clone(),
                 listeners: listeners.clone(),
                 generation: Arc::clone(&generation),
                 tasks: tasks.clone(),
-                events: Arc::clone(&self.events),
+                events: events.clone(),
             };
             match chosen.backend {
                 Available::Epoll => seat.start(&mut handle, Epoll::new)?,
@@ -215,7 +229,7 @@ struct Seat {
     listeners: Vec<Listening>,
     generation: Arc<Generation>,
     tasks: TaskPool,
-    events: event::Listener,
+    events: Sender<Event>,
 }
 
 /// How a worker's start came out: its mailbox, or why it has none.
@@ -228,15 +242,20 @@ impl Seat {
         let exit = handle.exit();
         let name = format!("badger-{}", self.number);
         let builder = std::thread::Builder::new().name(name).stack_size(WORKER_STACK_BYTES);
+        let events = self.events.clone();
         let thread = builder.spawn(move || {
             // Whatever the worker panics over dies with it: the other workers share nothing with it but the
             // generation, which is never written.
             let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.run(ring, &started)));
-            exit.ended(match ran {
+            let failure = match ran {
                 Ok(Ok(())) => None,
                 Ok(Err(error)) => Some(error.to_string()),
                 Err(panic) => Some(panic_text(panic.as_ref())),
-            });
+            };
+            if let Some(what) = &failure {
+                let _ = events.try_send(Event::WorkerFailed { what: what.clone() });
+            }
+            exit.ended(failure);
         });
         let thread = thread.map_err(Error::Start)?;
         let stopped = || io::Error::other("its thread ended before it listened");

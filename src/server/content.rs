@@ -9,16 +9,24 @@ use super::generation::{Generation, LocalGeneration};
 use super::open_files::OpenFiles;
 use super::slots::SlotId;
 use super::stats::WorkerStats;
-use super::tasks::Offload;
+use super::tasks::{Lane, Offload};
 use crate::http::{Found, Ready, Request, Service, SourceId, Span, Stored};
 use crate::ring::outgoing::Pin;
 use crate::route::{FileState, Files};
 use crate::sys::ContentFile;
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Bytes of a payload that are checked on the loop, once, before the first answer from them: four chunks, about 20 us.
 const CHECK_INLINE_BYTES_MAX: u64 = 256 * 1024;
+
+/// Bytes that a task checks before it looks whether it is still wanted: a millisecond of a fast disk.
+const CHECK_PIECE_BYTES: u64 = 4 * 1024 * 1024;
+/// EMFILE and ENFILE, which have these numbers on every Linux.
+const OUT_OF_PROCESS_DESCRIPTORS: i32 = 24;
+const OUT_OF_SYSTEM_DESCRIPTORS: i32 = 23;
 
 /// What a task does, and what its waiters wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +49,8 @@ pub(crate) struct TaskDone {
 pub(crate) enum TaskOutcome {
     Opened(io::Result<ContentFile>),
     Checked(Result<(), String>),
+    /// Nobody waited for it any more.
+    Cancelled,
 }
 
 /// Takes the outcome of a task back to the worker; called on the task's thread.
@@ -48,13 +58,16 @@ pub(crate) type Deliver = Arc<dyn Fn(TaskDone) + Send + Sync>;
 
 struct Waiting {
     key: TaskKey,
-    slots: Vec<SlotId>,
+    slots: BTreeSet<SlotId>,
+    /// Set when the last waiter has gone: a task that nobody waits for stops.
+    is_cancelled: Arc<AtomicBool>,
 }
 
 /// How a task failed, as the requests that are asked again see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Failure {
     Missing,
+    Busy,
     Failed,
 }
 
@@ -108,6 +121,20 @@ impl Content {
         self.generation = LocalGeneration::new(generation);
     }
 
+    /// Opens the files of mounted directories anew from now on: one of them is not what it was.
+    pub(crate) fn forget_files(&mut self) {
+        self.files.clear();
+    }
+
+    /// A connection is gone, and waits for nothing any more.
+    pub(crate) fn leave(&mut self, id: SlotId) {
+        for waiting in &mut self.waiting {
+            if waiting.slots.remove(&id) && waiting.slots.is_empty() {
+                waiting.is_cancelled.store(true, Ordering::Relaxed);
+            }
+        }
+    }
+
     /// A batch is about to be filled: the open files it names must stay until it is lowered.
     pub(crate) fn begin_batch(&mut self) {
         self.files.begin_batch();
@@ -124,9 +151,10 @@ impl Content {
 
     /// Takes the outcome of a task in, and says who waits for it. After they were asked again, call
     /// [`Content::forget_failures`].
-    pub(crate) fn done(&mut self, done: TaskDone) -> Vec<SlotId> {
+    pub(crate) fn done(&mut self, done: TaskDone) -> BTreeSet<SlotId> {
         self.stats.tasks.add(1);
-        let Some(index) = self.waiting.iter().position(|waiting| waiting.key == done.key) else { return Vec::new() };
+        let waiting = |waiting: &Waiting| waiting.key == done.key;
+        let Some(index) = self.waiting.iter().position(waiting) else { return BTreeSet::new() };
         let waiting = self.waiting.swap_remove(index);
         if done.generation == self.number() {
             match self.take_in(done.key, done.outcome) {
@@ -146,6 +174,10 @@ impl Content {
             (TaskKey::Open { .. }, TaskOutcome::Opened(Err(error))) if error.kind() == io::ErrorKind::NotFound => {
                 Err(Failure::Missing)
             }
+            (TaskKey::Open { .. }, TaskOutcome::Opened(Err(error))) if is_out_of_descriptors(&error) => {
+                self.stats.tasks_refused.add(1);
+                Err(Failure::Busy)
+            }
             (TaskKey::Open { mount, file }, TaskOutcome::Opened(Err(error))) => {
                 let path = self.generation.shared.path_of(mount, file).map(|(root, path)| root.join(path));
                 self.fail(format!("cannot open {}: {error}", path.unwrap_or_default().display()));
@@ -156,11 +188,14 @@ impl Content {
                 shared.router.mark(local, span);
                 Ok(())
             }
+            // Whoever asks again starts it again.
+            (TaskKey::Check(_), TaskOutcome::Cancelled) => Ok(()),
             (TaskKey::Check(_), TaskOutcome::Checked(Err(what))) => {
                 self.fail(what);
                 Err(Failure::Failed)
             }
-            (TaskKey::Open { .. }, TaskOutcome::Checked(_)) | (TaskKey::Check(_), TaskOutcome::Opened(_)) => {
+            (TaskKey::Open { .. }, TaskOutcome::Checked(_) | TaskOutcome::Cancelled)
+            | (TaskKey::Check(_), TaskOutcome::Opened(_)) => {
                 debug_assert!(false, "a task answered for another");
                 Err(Failure::Failed)
             }
@@ -188,19 +223,19 @@ fn wait_for(
     key: TaskKey,
     asking: SlotId,
     stats: &WorkerStats,
-    start: impl FnOnce() -> bool,
+    start: impl FnOnce(Arc<AtomicBool>) -> bool,
 ) -> bool {
     if let Some(waiting) = waiting.iter_mut().find(|waiting| waiting.key == key) {
-        if !waiting.slots.contains(&asking) {
-            waiting.slots.push(asking);
-        }
+        waiting.slots.insert(asking);
+        waiting.is_cancelled.store(false, Ordering::Relaxed);
         return true;
     }
-    if !start() {
+    let is_cancelled = Arc::new(AtomicBool::new(false));
+    if !start(Arc::clone(&is_cancelled)) {
         stats.tasks_refused.add(1);
         return false;
     }
-    waiting.push(Waiting { key, slots: vec![asking] });
+    waiting.push(Waiting { key, slots: BTreeSet::from([asking]), is_cancelled });
     true
 }
 
@@ -255,17 +290,39 @@ impl Service for Content {
         if self.failure(key).is_some() {
             return Ready::Failed;
         }
-        let is_waiting = wait_for(&mut self.waiting, key, self.asking, &self.stats, || {
+        let is_waiting = wait_for(&mut self.waiting, key, self.asking, &self.stats, |is_cancelled| {
             let shared = Arc::clone(&self.generation.shared);
             let deliver = Arc::clone(&self.deliver);
-            (self.offload)(Box::new(move || {
-                let outcome = shared.router.verify_span(span, &mut Vec::new()).map_err(|error| error.to_string());
-                let outcome = TaskOutcome::Checked(outcome);
+            let task = Box::new(move || {
+                let outcome = check(&shared, span, &is_cancelled);
                 deliver(TaskDone { generation: shared.number, key, outcome });
-            }))
+            });
+            (self.offload)(Lane::Check, task)
         });
         if is_waiting { Ready::Wait } else { Ready::Busy }
     }
+}
+
+/// Checks a payload piece by piece, for as long as somebody waits for it.
+fn check(generation: &Generation, span: Span, is_cancelled: &AtomicBool) -> TaskOutcome {
+    let mut scratch = Vec::new();
+    let mut left = span;
+    while left.len > 0 {
+        if is_cancelled.load(Ordering::Relaxed) {
+            return TaskOutcome::Cancelled;
+        }
+        let piece = Span { len: left.len.min(CHECK_PIECE_BYTES), ..left };
+        if let Err(error) = generation.router.verify_span(piece, &mut scratch) {
+            return TaskOutcome::Checked(Err(error.to_string()));
+        }
+        left = Span { offset: left.offset + piece.len, len: left.len - piece.len, ..left };
+    }
+    TaskOutcome::Checked(Ok(()))
+}
+
+/// Whether opening failed because this process or the system has too many files open.
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(OUT_OF_PROCESS_DESCRIPTORS | OUT_OF_SYSTEM_DESCRIPTORS))
 }
 
 /// The files of mounted directories, as the router asks for them.
@@ -291,15 +348,17 @@ impl Files for Opening<'_> {
         match self.failures.iter().find(|failed| failed.0 == key) {
             Some((_, Failure::Missing)) => return FileState::Missing,
             Some((_, Failure::Failed)) => return FileState::Failed,
+            Some((_, Failure::Busy)) => return FileState::Busy,
             None => {}
         }
-        let is_waiting = wait_for(self.waiting, key, self.asking, self.stats, || {
+        let is_waiting = wait_for(self.waiting, key, self.asking, self.stats, |_| {
             let shared = Arc::clone(self.shared);
             let deliver = Arc::clone(self.deliver);
-            (self.offload)(Box::new(move || {
+            let task = Box::new(move || {
                 let opened = shared.open_file(mount, file);
                 deliver(TaskDone { generation: shared.number, key, outcome: TaskOutcome::Opened(opened) });
-            }))
+            });
+            (self.offload)(Lane::Open, task)
         });
         if is_waiting { FileState::Wait } else { FileState::Busy }
     }

@@ -1,8 +1,10 @@
 //! What a server tells its operator: rare things, one line each.
 #![forbid(unsafe_code)]
 
+use crossbeam::channel::{Sender, bounded};
 use std::fmt;
-use std::sync::Arc;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Something an operator wants to know. `Display` is one line with the place and the remedy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +28,11 @@ pub enum Event {
         listener: u32,
         /// What the system said.
         why: String,
+    },
+    /// A worker ended before it was told to; [`crate::Handle::wait`] ends the others in order.
+    WorkerFailed {
+        /// What it said last.
+        what: String,
     },
     /// A worker has taken up new content.
     Swapped {
@@ -56,6 +63,7 @@ impl fmt::Display for Event {
                     "listener {listener} cannot accept connections: {why} (is the limit on open files, `ulimit -n`, too low?)"
                 )
             }
+            Event::WorkerFailed { what } => write!(f, "a worker failed: {what}"),
             Event::Swapped { generation } => write!(f, "serving content generation {generation}"),
             Event::Suppressed { count } => write!(f, "{count} more messages in this second"),
         }
@@ -63,35 +71,84 @@ impl fmt::Display for Event {
 }
 
 /// Who is told.
-pub(crate) type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
+pub(crate) type Listener = Box<dyn Fn(&Event) + Send>;
 
-/// Lines a worker may write in one second: an operator reads the first, and a flood would stall the loop.
+/// Events that may wait for the listener. More are counted and left out: a listener that blocks (a terminal that is
+/// stopped, a pipe that nobody reads) must not stop the loop.
+const WAITING_EVENTS_MAX: usize = 256;
+/// Events of a worker in one second: an operator reads the first.
 const EVENTS_PER_SECOND_MAX: u64 = 10;
 
-/// Tells, but not more often than somebody can read.
+/// Starts the thread that tells the listener, and gives the way to it. The thread ends when all reporters are gone.
+pub(crate) fn start(listener: Listener) -> io::Result<Sender<Event>> {
+    let (sender, events) = bounded::<Event>(WAITING_EVENTS_MAX);
+    std::thread::Builder::new().name("badger-events".to_owned()).spawn(move || {
+        for event in events {
+            // A listener that panics misses one event.
+            let _ = catch_unwind(AssertUnwindSafe(|| listener(&event)));
+        }
+    })?;
+    Ok(sender)
+}
+
+/// Tells, but not more often than somebody can read, and without waiting.
 pub(crate) struct Reporter {
-    listener: Listener,
+    events: Sender<Event>,
     second: u64,
     told: u64,
+    suppressed: u64,
 }
 
 impl Reporter {
-    pub(crate) fn new(listener: Listener) -> Reporter {
-        Reporter { listener, second: 0, told: 0 }
+    pub(crate) fn new(events: Sender<Event>) -> Reporter {
+        Reporter { events, second: 0, told: 0, suppressed: 0 }
     }
 
-    pub(crate) fn tell(&mut self, unix_seconds: u64, event: &Event) {
+    pub(crate) fn tell(&mut self, unix_seconds: u64, event: Event) {
         if unix_seconds != self.second {
-            let count = self.told.saturating_sub(EVENTS_PER_SECOND_MAX);
-            if count > 0 {
-                (self.listener)(&Event::Suppressed { count });
+            if self.suppressed > 0 && self.events.try_send(Event::Suppressed { count: self.suppressed }).is_ok() {
+                self.suppressed = 0;
             }
             self.second = unix_seconds;
             self.told = 0;
         }
         self.told += 1;
-        if self.told <= EVENTS_PER_SECOND_MAX {
-            (self.listener)(event);
+        if self.told > EVENTS_PER_SECOND_MAX || self.events.try_send(event).is_err() {
+            self.suppressed += 1;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_counted_and_a_full_queue_does_not_block() {
+        let (sender, events) = bounded(12);
+        let mut reporter = Reporter::new(sender);
+        for _ in 0..30 {
+            reporter.tell(1, Event::FileTruncated);
+        }
+        assert_eq!(events.len(), 10);
+        for second in 2..8 {
+            reporter.tell(second, Event::FileTruncated);
+        }
+        assert_eq!(events.iter().take(12).filter(|event| *event == Event::Suppressed { count: 20 }).count(), 1);
+        reporter.tell(8, Event::FileTruncated);
+        assert_eq!(events.try_recv(), Ok(Event::Suppressed { count: 5 }), "what met a full queue");
+    }
+
+    #[test]
+    fn a_listener_that_panics_hears_the_next_event() {
+        let (heard, hears) = bounded(4);
+        let events = start(Box::new(move |event| {
+            assert_ne!(*event, Event::FileTruncated);
+            heard.send(event.clone()).unwrap();
+        }))
+        .unwrap();
+        events.send(Event::FileTruncated).unwrap();
+        events.send(Event::Swapped { generation: 2 }).unwrap();
+        assert_eq!(hears.recv(), Ok(Event::Swapped { generation: 2 }));
     }
 }

@@ -13,6 +13,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+/// Time that the other workers get when one has failed.
+const FAILURE_DRAIN_TIME: Duration = Duration::from_secs(10);
+
 /// How to reach one worker.
 pub(crate) struct Mailbox {
     sender: Sender<Message>,
@@ -187,7 +190,16 @@ impl Handle {
     /// Waits for every worker's end.
     fn join(&self) {
         let mut ended = lock(&self.exits.ended);
+        let mut has_stopped = false;
         while ended.count < self.mailboxes.len() {
+            if ended.first_failure.is_some() && !has_stopped {
+                // A server that has lost a worker has lost the connections of one, and serves with less than it was asked
+                // to: it ends in order, so that whoever started it can start it again.
+                has_stopped = true;
+                for mailbox in &self.mailboxes {
+                    mailbox.send(Message::Drain(FAILURE_DRAIN_TIME));
+                }
+            }
             ended = self.exits.changed.wait(ended).unwrap_or_else(PoisonError::into_inner);
         }
         drop(ended);

@@ -48,6 +48,11 @@ impl OpenFiles {
     pub(crate) fn find(&mut self, mount: u32, file: u64) -> Option<OpenFile> {
         let number = *self.numbers.get(&(mount, file))?;
         let entry = &mut self.entries[number as usize];
+        // One that was changed or replaced is opened anew; what is being sent from it goes on.
+        if !entry.pin.is_current() {
+            self.numbers.remove(&(mount, file));
+            return None;
+        }
         entry.batch = self.batch;
         let last_modified = u64::try_from(entry.pin.modified_unix_seconds()).ok();
         Some(OpenFile { number, len: entry.pin.len(), last_modified })
@@ -61,6 +66,12 @@ impl OpenFiles {
     pub(crate) fn insert(&mut self, mount: u32, file: u64, opened: ContentFile) {
         let key = (mount, file);
         let entry = Entry { key, pin: Rc::new(Arc::new(opened)), batch: self.batch };
+        // Its place may still be there: that of a file which was changed.
+        if let Some(place) = self.entries.iter().position(|entry| entry.key == key) {
+            self.numbers.insert(key, place as u32);
+            self.entries[place] = entry;
+            return;
+        }
         if self.entries.len() < self.files_max {
             self.numbers.insert(key, self.entries.len() as u32);
             self.entries.push(entry);

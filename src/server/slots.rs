@@ -4,7 +4,7 @@
 use crate::http::Conn;
 
 /// Names a connection for as long as it lives: the number of its slot, and which of its users it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SlotId {
     pub(crate) slot: u32,
     pub(crate) serial: u32,

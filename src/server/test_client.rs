@@ -53,7 +53,7 @@ impl TestClient {
             // The receiver lives as long as the content that starts tasks.
             let _ = sender.send(outcome);
         });
-        let run_at_once = Box::new(|task: super::tasks::Task| {
+        let run_at_once = Box::new(|_: super::tasks::Lane, task: super::tasks::Task| {
             task();
             true
         });

@@ -33,10 +33,13 @@ use std::time::Duration;
 const COPY_BYTES_MAX: u64 = 24 * 1024 - 1;
 /// The same when several answers leave together, where a copy saves two system calls for each of them.
 const COPY_BYTES_MAX_BATCHED: u64 = 48 * 1024 - 1;
+/// Bytes of bodies that are copied for one connection at a time. What is beyond them goes by `sendfile`, so that clients
+/// that ask for much and read nothing cost a bounded amount of memory each.
+const COPIED_BYTES_MAX: u64 = 128 * 1024;
 /// Outgoings kept for reuse: more than that are in use only when as many clients are slow.
 const SPARE_OUTGOINGS_MAX: usize = 256;
 /// Largest memory of an outgoing that is worth keeping.
-const SPARE_OUTGOING_BYTES_MAX: usize = 256 * 1024;
+const SPARE_OUTGOING_BYTES_MAX: usize = 64 * 1024;
 /// Pause before accepting is tried again when the system ran out of descriptors or memory.
 const ACCEPT_RETRY_NANOS: u64 = 100_000_000;
 
@@ -164,7 +167,7 @@ impl<R: Ring> Worker<R> {
         }
         self.retry_accept();
         for event in std::mem::take(&mut self.content.events) {
-            self.reporter.tell(self.moment.unix_seconds, &event);
+            self.reporter.tell(self.moment.unix_seconds, event);
         }
         Ok(self.go_on_draining(has_heard))
     }
@@ -282,6 +285,7 @@ impl<R: Ring> Worker<R> {
                 if error.kind() == io::ErrorKind::UnexpectedEof {
                     self.stats.files_truncated.add(1);
                     self.content.events.push(Event::FileTruncated);
+                    self.content.forget_files();
                 }
                 if let Some(slot) = self.slots.get_mut(token.slot) {
                     slot.send = None;
@@ -394,6 +398,7 @@ impl<R: Ring> Worker<R> {
         let mut outgoing = self.spare.pop().unwrap_or_default();
         let Batch { bytes, parts, owned, plans } = &mut self.scratch.batch;
         let copy_bytes_max = if plans.len() > 1 { COPY_BYTES_MAX_BATCHED } else { COPY_BYTES_MAX };
+        let mut copied_bytes = 0;
         for part in parts.iter() {
             match *part {
                 Part::Bytes { start, len } => {
@@ -402,7 +407,8 @@ impl<R: Ring> Worker<R> {
                 Part::Owned(number) => outgoing.push_owned(std::mem::take(&mut owned[number as usize])),
                 Part::Span(span) => {
                     let Some(file) = self.content.file(span.source) else { return Err(outgoing) };
-                    if span.len > copy_bytes_max {
+                    copied_bytes += span.len;
+                    if span.len > copy_bytes_max || copied_bytes > COPIED_BYTES_MAX {
                         outgoing.push_file(file.clone(), span.offset, span.len);
                         continue;
                     }
@@ -410,6 +416,7 @@ impl<R: Ring> Worker<R> {
                     if read.is_err() {
                         self.stats.files_truncated.add(1);
                         self.content.events.push(Event::FileTruncated);
+                        self.content.forget_files();
                         return Err(outgoing);
                     }
                 }
@@ -457,9 +464,8 @@ impl<R: Ring> Worker<R> {
     }
 
     fn close(&mut self, slot: u32, ending: Ending) {
-        if self.slots.remove(slot).is_none() {
-            return;
-        }
+        let Some(closed) = self.slots.remove(slot) else { return };
+        self.content.leave(SlotId { slot, serial: closed.serial });
         self.timers.cancel(slot);
         self.ring.close(slot, ending);
         self.stats.connections_open.sub(1);

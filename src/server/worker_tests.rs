@@ -348,7 +348,7 @@ impl House {
         });
         let queue = Rc::clone(&tasks);
         let random = RefCell::new(Random(seed ^ 0x7a5c));
-        let offload = Box::new(move |task: Task| {
+        let offload = Box::new(move |_: super::super::tasks::Lane, task: Task| {
             let is_taken = random.borrow_mut().below(100) >= refusals;
             if is_taken {
                 queue.borrow_mut().push_back(task);
@@ -363,7 +363,7 @@ impl House {
             listeners: vec![listening],
             inbox: receiver,
             stats: Arc::clone(&stats),
-            reporter: Reporter::new(Arc::new(|_| {})),
+            reporter: Reporter::new(crossbeam::channel::bounded(1).0),
         };
         let worker = Worker::new(sim, parts).unwrap();
         House { worker, clients, inbox, stats, tasks, weak }

@@ -103,6 +103,15 @@ impl ContentFile {
         self.modified_unix_seconds
     }
 
+    /// Whether the file on disk is still the one that was opened: as long, not changed since, and not replaced or removed.
+    /// One system call.
+    pub(crate) fn is_current(&self) -> bool {
+        let Store::Disk { file, .. } = &self.store else { return true };
+        file.metadata().is_ok_and(|found| {
+            found.len() == self.len && found.mtime() == self.modified_unix_seconds && found.nlink() > 0
+        })
+    }
+
     /// All its bytes, when they are in memory.
     pub(crate) fn memory(&self) -> Option<&[u8]> {
         match &self.store {
