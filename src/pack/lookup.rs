@@ -17,8 +17,8 @@ use super::record::Record;
 use super::view::{Inner, Pack};
 use xxhash_rust::xxh64::xxh64;
 
-/// Slots that are read at once: twice the average bucket.
-const SLOTS_READ: usize = 16;
+/// Slots that are read at once: a cache line of them, as many as a bucket has at the most on average.
+const SLOTS_READ: usize = 8;
 
 impl Pack {
     /// Finds `key` and fills `record`; gives `false`, and an empty record, when the pack does not
@@ -36,6 +36,19 @@ impl Pack {
 
 impl Inner {
     fn find(&self, key: &[u8], hash: u64, checked: &mut Checked, record: &mut Record) -> Result<bool, LookupError> {
+        let found = self.find_unsure(key, hash, checked, record);
+        // A cut file looks like a key that is not there, or like damage.
+        self.ensure_whole().inspect_err(|_| record.clear())?;
+        found
+    }
+
+    fn find_unsure(
+        &self,
+        key: &[u8],
+        hash: u64,
+        checked: &mut Checked,
+        record: &mut Record,
+    ) -> Result<bool, LookupError> {
         checked.assert_of(self);
         record.clear();
         let map = &self.map;
@@ -44,11 +57,13 @@ impl Inner {
         let mut buffer = [0; SLOTS_READ * 8];
         while next < end {
             let count = (end - next).min(SLOTS_READ as u64);
-            let slots = &mut buffer[..count as usize * 8];
             let offset = map.slots.offset + next * 8;
             self.ensure_pages(offset, count * 8, checked)?;
-            self.read(offset, slots)?;
-            for slot in slots.chunks_exact(8) {
+            // A copy of a fixed length is quicker. What it takes too much of is not looked at.
+            let is_room = offset + buffer.len() as u64 <= map.slots.end();
+            let read = if is_room { buffer.len() } else { count as usize * 8 };
+            self.read(offset, &mut buffer[..read])?;
+            for slot in buffer[..count as usize * 8].chunks_exact(8) {
                 let slot: u64 = bytemuck::pod_read_unaligned(slot);
                 let fingerprint = slot >> PLACE_BITS;
                 if fingerprint > wanted {

@@ -21,6 +21,15 @@ pub trait Source: Send + Sync + 'static {
     /// nothing to rely on.
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError>;
 
+    /// Whether what was read so far can have been there: asked after the reads of one lookup, before their bytes are
+    /// believed. A source that reads a mapping may find zeros where its file was cut, without an error.
+    ///
+    /// # Errors
+    /// [`ReadError::Truncated`] when the source is shorter than it was.
+    fn is_whole(&self) -> Result<(), ReadError> {
+        Ok(())
+    }
+
     /// The source itself, so that the server can find out what it may hand to the kernel.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }

@@ -210,7 +210,8 @@ impl Pack {
         if !self.inner.map.payloads.holds(offset, bytes) {
             return Err(LookupError::OutOfRange { offset, bytes });
         }
-        self.inner.read(offset, into)
+        self.inner.read(offset, into)?;
+        self.inner.ensure_whole()
     }
 
     /// All records in the order in which their entries were added. Stops after the first error.
@@ -229,6 +230,12 @@ impl Inner {
     #[inline]
     pub(super) fn read(&self, offset: u64, into: &mut [u8]) -> Result<(), LookupError> {
         self.source.read_at(offset, into).map_err(|error| LookupError::Read { offset, error })
+    }
+
+    /// Asks whether what was read can be believed.
+    #[inline]
+    pub(super) fn ensure_whole(&self) -> Result<(), LookupError> {
+        self.source.is_whole().map_err(|error| LookupError::Read { offset: self.map.trailer.offset, error })
     }
 
     pub(super) fn damaged(&self, offset: u64, what: &'static str) -> LookupError {

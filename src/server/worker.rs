@@ -412,7 +412,10 @@ impl<R: Ring> Worker<R> {
                         outgoing.push_file(file.clone(), span.offset, span.len);
                         continue;
                     }
-                    let read = outgoing.push_read(span.len as usize, |into| file.read_at(span.offset, into));
+                    let read = outgoing.push_read(span.len as usize, |into| {
+                        file.read_at(span.offset, into)?;
+                        file.is_whole()
+                    });
                     if read.is_err() {
                         self.stats.files_truncated.add(1);
                         self.content.events.push(Event::FileTruncated);

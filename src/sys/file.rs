@@ -80,7 +80,7 @@ impl ContentFile {
     /// file on 32-bit). Reads give the same without.
     ///
     /// A file cut in the middle of a page reads as zeros to the end of that page, without a signal. So when the range ends
-    /// with the file and the file's last byte is not zero, as a pack's is, each read looks at that byte afterwards.
+    /// with the file and the file's last byte is not zero, as a pack's is, [`ContentFile::is_whole`] looks at that byte.
     pub(crate) fn map(&mut self, range: Range<u64>) -> bool {
         let Store::Disk { file, mapping } = &mut self.store else { return false };
         if range.is_empty() || range.end > self.len {
@@ -166,6 +166,18 @@ impl ContentFile {
         }
         Ok(())
     }
+
+    /// Whether nothing was cut off before the reads so far. Ask after reading, before the bytes are believed.
+    ///
+    /// # Errors
+    /// [`ReadError::Truncated`] when the file is shorter than it was. Only a mapping that ends with the file, in a byte that
+    /// is not zero, can tell; other reads give an error of their own.
+    pub(crate) fn is_whole(&self) -> Result<(), ReadError> {
+        match &self.store {
+            Store::Disk { mapping: Some(mapping), .. } => mapping.is_whole(),
+            Store::Disk { mapping: None, .. } | Store::Memory(_) => Ok(()),
+        }
+    }
 }
 
 impl Source for ContentFile {
@@ -175,6 +187,10 @@ impl Source for ContentFile {
 
     fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
         ContentFile::read_at(self, offset, into)
+    }
+
+    fn is_whole(&self) -> Result<(), ReadError> {
+        ContentFile::is_whole(self)
     }
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
@@ -240,7 +256,11 @@ impl Mapping {
             256 => self.guarded.read_array(start, sized::<256>(into)),
             _ => self.guarded.read(start, into),
         };
-        copied.map_err(|_| ReadError::Truncated)?;
+        copied.map_err(|_| ReadError::Truncated)
+    }
+
+    /// Whether nothing was cut off before the reads so far, as far as the end of the mapping can tell.
+    fn is_whole(&self) -> Result<(), ReadError> {
         if !self.ends_marked {
             return Ok(());
         }
@@ -432,7 +452,7 @@ mod tests {
             let Store::Disk { file: disk, .. } = &file.store else { continue };
             disk.try_clone().unwrap().set_len(4096).unwrap();
             let mut into = [0; 100];
-            let before = file.read_at(0, &mut into);
+            let before = file.read_at(0, &mut into).and_then(|()| file.is_whole());
             assert_eq!(
                 before.is_ok(),
                 name != "mapped",
@@ -451,15 +471,12 @@ mod tests {
                 let Store::Disk { file: disk, .. } = &file.store else { continue };
                 let disk = disk.try_clone().unwrap();
                 disk.set_len(cut).unwrap();
+                let read = |offset| file.read_at(offset, &mut [0; 50]).and_then(|()| file.is_whole());
                 for offset in [0, cut.saturating_sub(50), cut] {
-                    assert_eq!(
-                        file.read_at(offset, &mut [0; 50]),
-                        Err(ReadError::Truncated),
-                        "{name}: {cut}, {offset}"
-                    );
+                    assert_eq!(read(offset), Err(ReadError::Truncated), "{name}: {cut}, {offset}");
                 }
                 disk.set_len(50_000).unwrap();
-                assert_eq!(file.read_at(0, &mut [0; 50]), Err(ReadError::Truncated), "{name}: longer again");
+                assert_eq!(read(0), Err(ReadError::Truncated), "{name}: longer again");
             }
         }
     }

@@ -128,15 +128,14 @@ impl Guarded {
         if missing == 0 { Ok(()) } else { Err(self.poison()) }
     }
 
-    /// Has the processor fetch `length` bytes from `offset`, as far as they lie in the mapping. Whatever their pages are, it
-    /// cannot fault.
+    /// Has the processor fetch `length` bytes from `offset`, if they lie in the mapping. Whatever their pages are, it cannot
+    /// fault.
     #[inline]
     pub(crate) fn prefetch(&self, offset: usize, length: usize) {
         const LINE_BYTES: usize = 64;
+        let Ok(start) = self.source(offset, length) else { return };
         for ahead in (0..length).step_by(LINE_BYTES) {
-            if let Ok(address) = self.source(offset + ahead, 1) {
-                prefetch_line(address);
-            }
+            prefetch_line(start.wrapping_add(ahead));
         }
     }
 
