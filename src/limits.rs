@@ -36,8 +36,8 @@ pub struct Limits {
     pub send_time_max: Duration,
     /// Bytes that a client must take within each [`Limits::send_time_max`] while an answer is under way.
     pub send_bytes_min: u64,
-    /// Time a connection lingers after an error was sent, so that the client can read it before the reset that unread
-    /// bytes would cause (RFC 9112 section 9.6). nginx has 5 s without and 30 s with bytes.
+    /// Time a connection lingers after its last answer was sent, so that the client can read it before the reset that
+    /// unread bytes would cause (RFC 9112 section 9.6). nginx has 5 s without and 30 s with bytes.
     pub linger_time_max: Duration,
     /// Bytes thrown away while lingering.
     pub linger_bytes_max: u64,

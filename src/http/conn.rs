@@ -6,10 +6,10 @@
 //!
 //! ```text
 //!            bytes: whole requests            all sent, last answer
-//! Receiving ----------------------> Sending -----------------------> closed, or
-//!   ^  |  ^                          |   ^                           Lingering (FIN sent; reads and
-//!   |  |  '----- all sent, more -----'   |                           throws away, so that the client
-//!   |  '-> Preparing -- ready ---> (asked again)                     gets the answer before a reset)
+//! Receiving ----------------------> Sending -----------------------> Lingering (FIN sent; reads and
+//!   ^  |  ^                          |   ^                           throws away, so that the client
+//!   |  |  '----- all sent, more -----'   |                           gets the answer before a reset)
+//!   |  '-> Preparing -- ready ---> (asked again)
 //!   '- a partial request: bytes are kept, nothing else changes
 //! ```
 //!
@@ -141,7 +141,7 @@ pub enum Step {
 pub enum Closed {
     /// The client closed, between requests or in the middle of one.
     ByPeer,
-    /// The last answer said so, and was sent.
+    /// The last answer said so and was sent, and the client closed its side.
     Finished,
     /// No request came in time.
     IdleTime,
@@ -183,8 +183,11 @@ enum BodyReader {
 /// What follows the batch under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
+    /// The next request.
     Continue,
-    Close,
+    /// FIN, and reading on until the client closes too: bytes that nobody reads (another request, an empty line, after
+    /// `Connection: close` too) make the kernel reset, which takes an answer away that is still on its way (RFC 9112
+    /// section 9.6).
     Linger,
 }
 
@@ -516,10 +519,7 @@ impl Conn {
         if !one.ends {
             return Answered::Goes;
         }
-        // The client said that it is done: closing loses nothing. When the server ends the connection, the client may be
-        // sending: it gets the chance to read the answer before the reset.
-        let client_ended = !head.keep_alive && is_whole && is_last_read;
-        self.then = if client_ended { Then::Close } else { Then::Linger };
+        self.then = Then::Linger;
         Answered::Ends
     }
 
@@ -539,7 +539,6 @@ impl Conn {
 
     fn sent_all<S: Service>(&mut self, env: &mut Env<'_, S>) -> Step {
         match self.then {
-            Then::Close => Step::Close(Closed::Finished),
             Then::Linger => {
                 self.phase = Phase::Lingering { left: env.limits.linger_bytes_max };
                 self.deadline = after(env.moment, env.limits.linger_time_max);

@@ -115,8 +115,7 @@ fn content(offset: u64, len: u64) -> Vec<u8> {
     (offset..offset + len).map(|at| (at % 251) as u8).collect()
 }
 
-/// How a connection stands when its bytes are used up. Whether it lingers before it closes depends on whether the client
-/// was still sending, so it is not told apart.
+/// How a connection stands when its bytes are used up. Lingering counts as closed: no more is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
     Open { kept: usize },
@@ -907,9 +906,21 @@ fn lingering_is_bounded_by_time_and_bytes() {
     assert_eq!(run.give(Input::Bytes(b"x")), Step::Close(Closed::LingerBytes));
     assert_eq!(lingering().tick_at_deadline(), Step::Close(Closed::LingerTime));
     assert_eq!(lingering().give(Input::Eof), Step::Close(Closed::Finished));
-    // A client that announced its close and sends nothing more is not waited for.
-    let run = run_whole(&limits, &bytes_of("GET / HTTP/1.1|Host: a|Connection: close||"));
-    assert_eq!(run.closed, Some(Closed::Finished));
+}
+
+#[test]
+fn the_last_answer_is_not_lost_to_what_the_client_sends_behind_it() {
+    for text in ["GET / HTTP/1.1|Host: a|Connection: close||", "GET / HTTP/1.0||", "GET /panic HTTP/1.1|Host: a||"] {
+        for stray in ["|", "GET / HTTP/1.1|Host: a||"] {
+            let mut run = Run::new(&Limits::default());
+            assert_eq!(run.on(Input::Bytes(&bytes_of(text))), Step::Send);
+            let bytes = run.take_batch();
+            assert_eq!(run.on(Input::Sent { bytes, is_all: true }), Step::ShutdownThenDrain, "{text}");
+            let answers = run.wire.len();
+            assert_eq!(run.give(Input::Bytes(&bytes_of(stray))), Step::Recv, "{text}");
+            assert_eq!((run.give(Input::Eof), run.wire.len()), (Step::Close(Closed::Finished), answers), "{text}");
+        }
+    }
 }
 
 #[test]
