@@ -171,8 +171,12 @@ impl One<'_> {
         }
         let etag = response.etag.as_deref().map(str::as_bytes);
         let validators = Validators { etag, last_modified: response.last_modified };
+        // Reading without validators too: no tag matches then, and `*` matches whatever is there (RFC 9110 section 13.1).
+        // A handler that changed something has done so by now: unless it names validators, the conditions were its own to
+        // look at, and a 412 would deny the change.
+        let is_read = matches!(request.method, Method::Get | Method::Head);
         let has_validator = etag.is_some() || response.last_modified.is_some();
-        let outcome = if response.status == 200 && has_validator {
+        let outcome = if response.status == 200 && (is_read || has_validator) {
             preconditions(request, &validators)
         } else {
             Outcome::Proceed

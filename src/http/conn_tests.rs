@@ -65,6 +65,7 @@ impl Service for Fake {
         match path {
             "/none" => Found::Missing,
             "/made" if is_read || request.method() == Method::Post => Found::Made(Response::text("hello").etag("m")),
+            "/plain" => Found::Made(Response::text("no validators")),
             _ if !is_read => {
                 stored.always = stored.push(b"X-Mount: lines\r\n");
                 Found::Methods(Methods::READ)
@@ -386,12 +387,9 @@ fn check_status(answer: &Answer<'_>, len: usize, to_head: bool) {
         }
         205 => assert_eq!(len, 0),
         301 => assert_eq!(answer.only("Location"), "/stored"),
-        304 => {
-            answer.only("ETag");
-            assert!(
-                answer.only("ETag") == "\"m\"" || answer.all("Vary").len() + answer.all("Cache-Control").len() == 2
-            );
-        }
+        // A handler's answer has no Cache-Control here, and one of them no tag.
+        304 if answer.all("Cache-Control").is_empty() => assert!(matches!(answer.all("ETag")[..], [] | ["\"m\""])),
+        304 => assert!(answer.only("ETag") == "\"abc\"" && answer.only("Vary") == "Accept-Encoding"),
         405 => assert!(answer.only("Allow").contains("GET") && answer.only("X-Mount") == "lines"),
         406 => assert!(answer.only("Vary") == "Accept-Encoding" && answer.only("X-Mount") == "lines"),
         416 => {
@@ -534,6 +532,10 @@ const EXCHANGES: &[(&str, &str)] = &[
     ("HEAD /stored HTTP/1.1|Host: a|If-Unmodified-Since: Sun, 06 Nov 1994 08:49:36 GMT||", "h412"),
     ("GET /made HTTP/1.1|Host: a|If-None-Match: \"m\"||GET /made HTTP/1.1|Host: a|If-Match: \"n\"||", "304 412"),
     ("POST /made HTTP/1.1|Host: a|If-None-Match: \"m\"||", "412"),
+    ("GET /plain HTTP/1.1|Host: a|If-Match: \"x\"||GET /plain HTTP/1.1|Host: a|If-Match: *||", "412 200"),
+    ("GET /plain HTTP/1.1|Host: a|If-None-Match: *||GET /plain HTTP/1.1|Host: a|If-None-Match: \"x\"||", "304 200"),
+    ("POST /plain HTTP/1.1|Host: a|If-Match: \"x\"||POST /plain HTTP/1.1|Host: a|If-None-Match: *||", "200 200"),
+    ("GET /nothing HTTP/1.1|Host: a|If-Match: \"x\"||GET /broken HTTP/1.1|Host: a|If-Match: \"x\"||", "204 500"),
     ("POST / HTTP/1.1|Host: a|If-None-Match: \"abc\"||GET /moved HTTP/1.1|Host: a|If-None-Match: *||", "405 301"),
     // Ranges.
     ("GET /stored HTTP/1.1|Host: a|Range: bytes=0-0||GET /stored HTTP/1.1|Host: a|Range: bytes=-5||", "206 206"),

@@ -5,8 +5,9 @@ use super::list;
 
 /// An answer made by a handler.
 ///
-/// The server adds `Date`, `Content-Length` and `Connection`. Given an [`etag`](Response::etag) or a
-/// [`last_modified`](Response::last_modified), it also answers conditional requests with 304 or 412.
+/// The server adds `Date`, `Content-Length` and `Connection`. For a 200 it also looks at the preconditions of the request
+/// and answers 304 or 412 in its place, by what [`etag`](Response::etag) and [`last_modified`](Response::last_modified)
+/// say. With neither, `If-Match` fails for all but `*` in a GET or HEAD, and is left to the handler in other methods.
 ///
 /// A header that would break the head (a name that is no token, a value with CR, LF, NUL or another control character)
 /// or that belongs to the server (`Content-Length`, `Transfer-Encoding`, `Connection`, `Date`, `Keep-Alive`,
