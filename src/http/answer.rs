@@ -63,6 +63,10 @@ impl One<'_> {
                 self.found(&request, service)
             }
             Err(error) => {
+                if error.is_grammar() {
+                    self.persistence = Persistence::Close;
+                    self.ends = true;
+                }
                 self.refusal(400, error.why());
                 true
             }

@@ -446,7 +446,7 @@ const EXCHANGES: &[(&str, &str)] = &[
         "OPTIONS /stored HTTP/1.1|Host: a||OPTIONS * HTTP/1.1|Host: a||OPTIONS http://a HTTP/1.1|Host: a||",
         "204 204 204",
     ),
-    ("GET * HTTP/1.1|Host: a||GET / HTTP/1.1|Host: a||", "400 200"),
+    ("GET * HTTP/1.1|Host: a||GET / HTTP/1.1|Host: a||", "400 close"),
     (
         "POST / HTTP/1.1|Host: a|Content-Length: 3||abcPUT / HTTP/1.1|Host: a||DELETE / HTTP/1.1|Host: a||",
         "405 405 405",
@@ -473,9 +473,13 @@ const EXCHANGES: &[(&str, &str)] = &[
     ("PRI * HTTP/2.0||SM||", "505 close"),
     // Targets.
     ("GET http://a/stored HTTP/1.1|Host: b||GET HTTPS://a HTTP/1.1|Host: b||", "200 200"),
-    ("GET ftp://a/ HTTP/1.1|Host: b||GET / HTTP/1.1|Host: b||", "400 200"),
+    ("GET ftp://a/ HTTP/1.1|Host: b||GET / HTTP/1.1|Host: b||", "400 close"),
+    ("GET http://u@a/ HTTP/1.1|Host: b||GET / HTTP/1.1|Host: b||", "400 close"),
+    ("GET /a\\b HTTP/1.1|Host: a|Content-Length: 3||abcGET / HTTP/1.1|Host: a||", "400 close"),
     ("GET /%00 HTTP/1.1|Host: a||GET /../x HTTP/1.1|Host: a||GET /%2e%2e/ HTTP/1.1|Host: a||", "400 400 400"),
-    ("HEAD /%zz HTTP/1.1|Host: a||GET stored HTTP/1.1|Host: a||", "h400 400"),
+    ("GET /a%2Fb HTTP/1.1|Host: a||GET /%FF HTTP/1.1|Host: a||GET / HTTP/1.1|Host: a||", "400 400 200"),
+    ("HEAD /%zz HTTP/1.1|Host: a||GET / HTTP/1.1|Host: a||", "h400 close"),
+    ("GET stored HTTP/1.1|Host: a||GET / HTTP/1.1|Host: a||", "400 close"),
     ("GET /\0 HTTP/1.1|Host: a||GET / HTTP/1.1|Host: a||", "400 close"),
     // Heads.
     ("GET / HTTP/1.1||GET / HTTP/1.1|Host: a||", "400 close"),

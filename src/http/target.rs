@@ -81,6 +81,23 @@ impl TargetError {
             TargetError::DotSegment => "the path has a dot segment",
         }
     }
+
+    /// Whether the target breaks the grammar, so that nothing says that what follows is a request: the connection closes
+    /// behind the answer (RFC 9112 section 2.2). What is well-formed and refused all the same ends nothing.
+    pub const fn is_grammar(self) -> bool {
+        match self {
+            TargetError::Form
+            | TargetError::Scheme
+            | TargetError::Host
+            | TargetError::Byte
+            | TargetError::Escape => true,
+            TargetError::Authority
+            | TargetError::Slash
+            | TargetError::Control
+            | TargetError::Utf8
+            | TargetError::DotSegment => false,
+        }
+    }
 }
 
 /// Reads a request target (RFC 9112 section 3.2).
