@@ -67,7 +67,7 @@ impl One<'_> {
                     self.persistence = Persistence::Close;
                     self.ends = true;
                 }
-                self.refusal(400, error.why());
+                self.refusal(error.status(), error.why());
                 true
             }
         };

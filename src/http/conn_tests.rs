@@ -472,7 +472,9 @@ const EXCHANGES: &[(&str, &str)] = &[
     ("GET /|Host: a||", "400 close"),
     ("PRI * HTTP/2.0||SM||", "505 close"),
     // Targets.
-    ("GET http://a/stored HTTP/1.1|Host: b||GET HTTPS://a HTTP/1.1|Host: b||", "200 200"),
+    ("GET http://a/stored HTTP/1.1|Host: b||GET HTTP://a HTTP/1.1|Host: b||", "200 200"),
+    ("GET https://a/stored HTTP/1.1|Host: a||HEAD HTTPS://a HTTP/1.1|Host: a||GET / HTTP/1.1|Host: a||", "421 h421 200"),
+    ("GET https://u@a/ HTTP/1.1|Host: a||GET / HTTP/1.1|Host: a||", "400 close"),
     ("GET ftp://a/ HTTP/1.1|Host: b||GET / HTTP/1.1|Host: b||", "400 close"),
     ("GET http://u@a/ HTTP/1.1|Host: b||GET / HTTP/1.1|Host: b||", "400 close"),
     ("GET /a\\b HTTP/1.1|Host: a|Content-Length: 3||abcGET / HTTP/1.1|Host: a||", "400 close"),
