@@ -39,7 +39,9 @@ pub struct Limits {
     /// Time a connection lingers after its last answer was sent, so that the client can read it before the reset that
     /// unread bytes would cause (RFC 9112 section 9.6). nginx has 5 s without and 30 s with bytes.
     pub linger_time_max: Duration,
-    /// Bytes thrown away while lingering.
+    /// Bytes thrown away while lingering. The bound that counts is the time, [`Limits::linger_time_max`]: a client that
+    /// uploads what was refused still sends before it reads the answer, and a cut loses it. This one ends only what a fast
+    /// network brings within that time.
     pub linger_bytes_max: u64,
     /// Open connections of one worker; at the limit accepting pauses until one closes.
     pub connections_max: usize,
@@ -75,7 +77,7 @@ impl Default for Limits {
             send_time_max: Duration::from_secs(30),
             send_bytes_min: 1024,
             linger_time_max: Duration::from_secs(5),
-            linger_bytes_max: 1024 * 1024,
+            linger_bytes_max: 64 * 1024 * 1024,
             connections_max: 65_536,
             open_files_max: 256,
         }

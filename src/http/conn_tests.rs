@@ -899,6 +899,7 @@ fn a_batch_that_cannot_be_sent_is_answered_500_instead() {
 
 #[test]
 fn lingering_is_bounded_by_time_and_bytes() {
+    assert_eq!(Limits::default().linger_bytes_max, 64 << 20, "an upload under way does not reach it");
     let limits = Limits { linger_bytes_max: 100, ..Limits::default() };
     let bad = bytes_of("GET / HTTP/1.1||");
     let lingering = || {
