@@ -25,10 +25,10 @@ pub struct Limits {
     /// Most answers that leave in one batch for pipelined requests; the rest wait for their turn. At most
     /// [`PIPELINE_CEILING`].
     pub pipeline_max: usize,
-    /// Time for a whole request head, counted from its first byte (or from accept for the first request).
-    /// nginx has 60 s, h2o 10 s.
+    /// Time for a whole request head, counted from its first byte (or from accept for the first request), or from the end
+    /// of the answer that it waits behind. nginx has 60 s, h2o 10 s.
     pub head_time_max: Duration,
-    /// Time for the body of a request, counted from the end of its head.
+    /// Time for the body of a request, counted from the end of its head, or from the end of the answer that it waits behind.
     pub body_time_max: Duration,
     /// Time a connection may stay open with no request under way. nginx has 75 s.
     pub idle_time_max: Duration,

@@ -207,7 +207,7 @@ pub struct Conn {
     has_answered: bool,
     /// Bytes of requests that are not whole or whose turn has not come.
     pending: Vec<u8>,
-    /// When the head (or body) under way began; [`NEVER`]: none has.
+    /// When the head (or body) under way began, or the last answer before it had left; [`NEVER`]: none has begun.
     since: u64,
     deadline: u64,
     /// Bytes that the client took in this send window.
@@ -549,6 +549,10 @@ impl Conn {
                 if self.pending.is_empty() {
                     env.scratch.batch.clear();
                     return self.step(env);
+                }
+                // Nothing was received while the answers left, so the time of what is begun behind them starts now.
+                if self.since != NEVER {
+                    self.since = env.moment.nanos;
                 }
                 self.read(&[], env)
             }

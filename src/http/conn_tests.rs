@@ -473,7 +473,7 @@ const EXCHANGES: &[(&str, &str)] = &[
     ("PRI * HTTP/2.0||SM||", "505 close"),
     // Targets.
     ("GET http://a/stored HTTP/1.1|Host: b||GET HTTP://a HTTP/1.1|Host: b||", "200 200"),
-    ("GET https://a/stored HTTP/1.1|Host: a||HEAD HTTPS://a HTTP/1.1|Host: a||GET / HTTP/1.1|Host: a||", "421 h421 200"),
+    ("GET https://a/ HTTP/1.1|Host: a||HEAD HTTPS://a HTTP/1.1|Host: a||GET / HTTP/1.1|Host: a||", "421 h421 200"),
     ("GET https://u@a/ HTTP/1.1|Host: a||GET / HTTP/1.1|Host: a||", "400 close"),
     ("GET ftp://a/ HTTP/1.1|Host: b||GET / HTTP/1.1|Host: b||", "400 close"),
     ("GET http://u@a/ HTTP/1.1|Host: b||GET / HTTP/1.1|Host: b||", "400 close"),
@@ -801,6 +801,29 @@ fn a_head_that_trickles_is_answered_408_counted_from_its_first_byte() {
     check_wire(&run, "h408 close", "trickled");
     assert_eq!(run.give(Input::Bytes(b"more")), Step::Recv);
     assert_eq!(run.give(Input::Eof), Step::Close(Closed::Finished));
+}
+
+#[test]
+fn what_waits_behind_an_answer_has_its_time_from_the_end_of_that_answer() {
+    for begun in ["GET / HTTP/1.1|Ho", "GET / HTTP/1.1|Host: a|Content-Length: 9||1"] {
+        let mut run = Run::new(&Limits::default());
+        run.pass(3 * SECOND);
+        let text = format!("GET /large HTTP/1.1|Host: a||{begun}");
+        assert_eq!(run.on(Input::Bytes(&bytes_of(&text))), Step::Send);
+        let bytes = run.take_batch();
+        // The client takes its time, which it may.
+        run.pass(29 * SECOND);
+        assert_eq!(run.on(Input::Sent { bytes: bytes - 1, is_all: false }), Step::Stay);
+        run.pass(29 * SECOND);
+        assert_eq!(run.on(Input::Sent { bytes: 1, is_all: true }), Step::Recv, "{begun}");
+        let end = run.moment.nanos;
+        assert_eq!(run.conn.deadline(), Some(end + 10 * SECOND), "{begun}");
+        run.pass(SECOND);
+        run.give(Input::Bytes(b"s"));
+        assert_eq!(run.conn.deadline(), Some(end + 10 * SECOND), "{begun}: and from nothing later");
+        assert_eq!(run.tick_at_deadline(), Step::ShutdownThenDrain);
+        check_wire(&run, "200 408 close", begun);
+    }
 }
 
 #[test]
