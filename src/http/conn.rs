@@ -205,6 +205,8 @@ pub struct Conn {
     asked_generation: u64,
     /// Whether a request has been answered.
     has_answered: bool,
+    /// Whether the first request of the batch is a HEAD: what is answered in the batch's place has no body either.
+    is_batch_of_head: bool,
     /// Bytes of requests that are not whole or whose turn has not come.
     pending: Vec<u8>,
     /// When the head (or body) under way began, or the last answer before it had left; [`NEVER`]: none has begun.
@@ -251,6 +253,7 @@ impl Conn {
             attempts: 0,
             asked_generation: moment.generation,
             has_answered: false,
+            is_batch_of_head: false,
             pending: Vec::new(),
             since: moment.nanos,
             deadline: after(moment, limits.head_time_max),
@@ -281,7 +284,8 @@ impl Conn {
             }
             (Phase::Sending, Input::Tick) => self.sending_tick(env),
             (Phase::Sending, Input::Failed) => {
-                self.answer_last(Refusal { status: 500, why: "the content is gone" }, false, env)
+                let refusal = Refusal { status: 500, why: "the content is gone" };
+                self.answer_last(refusal, self.is_batch_of_head, env)
             }
             (Phase::Preparing, Input::Ready) => {
                 self.phase = Phase::Receiving;
@@ -494,6 +498,9 @@ impl Conn {
         is_last_read: bool,
         env: &mut Env<'_, S>,
     ) -> Answered {
+        if env.scratch.batch.plans.is_empty() {
+            self.is_batch_of_head = head.method == Method::Head;
+        }
         let server_ends = !is_whole || (env.moment.is_draining && is_last_read);
         let persistence = match (head.keep_alive && !server_ends, head.is_http_10) {
             (false, _) => Persistence::Close,

@@ -913,11 +913,23 @@ fn earlier_answers_leave_while_a_later_one_waits() {
 
 #[test]
 fn a_batch_that_cannot_be_sent_is_answered_500_instead() {
-    let mut run = Run::new(&Limits::default());
-    let requests = bytes_of("GET / HTTP/1.1|Host: a||GET /stored HTTP/1.1|Host: a||");
-    assert_eq!(run.on(Input::Bytes(&requests)), Step::Send);
+    for (text, expected) in [
+        ("GET / HTTP/1.1|Host: a||GET /stored HTTP/1.1|Host: a||", "500 close"),
+        ("GET / HTTP/1.1|Host: a||HEAD / HTTP/1.1|Host: a||", "500 close"),
+        ("HEAD / HTTP/1.1|Host: a||GET / HTTP/1.1|Host: a||", "h500 close"),
+        ("HEAD /none HTTP/1.1|Host: a||GET / HTTP/1.1|Host: a|Connection: close||", "h500 close"),
+    ] {
+        let mut run = Run::new(&Limits::default());
+        assert_eq!(run.on(Input::Bytes(&bytes_of(text))), Step::Send);
+        assert_eq!(run.give(Input::Failed), Step::ShutdownThenDrain);
+        check_wire(&run, expected, text);
+    }
+    // It is of this batch, not of the one before.
+    let mut run = run_whole(&Limits::default(), &bytes_of("HEAD / HTTP/1.1|Host: a||"));
+    run.wire.clear();
+    assert_eq!(run.on(Input::Bytes(&bytes_of("GET / HTTP/1.1|Host: a||"))), Step::Send);
     assert_eq!(run.give(Input::Failed), Step::ShutdownThenDrain);
-    check_wire(&run, "500 close", "gone");
+    check_wire(&run, "500 close", "a GET behind a HEAD");
 }
 
 #[test]

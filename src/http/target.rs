@@ -107,11 +107,9 @@ impl TargetError {
     /// behind the answer (RFC 9112 section 2.2). What is well-formed and refused all the same ends nothing.
     pub const fn is_grammar(self) -> bool {
         match self {
-            TargetError::Form
-            | TargetError::Scheme
-            | TargetError::Host
-            | TargetError::Byte
-            | TargetError::Escape => true,
+            TargetError::Form | TargetError::Scheme | TargetError::Host | TargetError::Byte | TargetError::Escape => {
+                true
+            }
             TargetError::Authority
             | TargetError::Https
             | TargetError::Slash
