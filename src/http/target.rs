@@ -268,7 +268,8 @@ fn decode<'a>(path: &[u8], escape: usize, decoded: &'a mut Vec<u8>) -> Result<&'
     if path.chars().any(char::is_control) { Err(TargetError::Control) } else { Ok(path) }
 }
 
-const fn hexadecimal(digit: u8) -> Option<u8> {
+/// What a hexadecimal digit stands for.
+pub(crate) const fn hexadecimal(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),
