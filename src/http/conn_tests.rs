@@ -395,15 +395,23 @@ fn check_status(answer: &Answer<'_>, len: usize, to_head: bool) {
         416 => {
             let total = answer.only("Content-Range").strip_prefix("bytes */").unwrap();
             assert!(total == "0" || total == STORED_BYTES.to_string());
+            assert!(answer.only("ETag") == "\"abc\"" && answer.only("Vary") == "Accept-Encoding");
         }
+        // A handler's has none of its lines.
+        412 => assert!(matches!(
+            (&answer.all("ETag")[..], &answer.all("Vary")[..]),
+            ([], []) | (["\"abc\""], ["Accept-Encoding"])
+        )),
         503 => assert!(answer.only("Retry-After").parse::<u32>().unwrap() > 0),
         _ => {}
     }
     if answer.status >= 400 {
         assert!(to_head || !answer.body.is_empty(), "a person reads it");
-        assert!(
-            answer.all("ETag").is_empty() && answer.all("Content-Range").len() == usize::from(answer.status == 416)
-        );
+        assert_eq!(answer.all("Content-Range").len(), usize::from(answer.status == 416));
+        assert!(matches!(answer.status, 412 | 416) || answer.all("ETag").is_empty());
+        assert!(answer.all("Cache-Control").is_empty() && answer.all("X-Offset").is_empty());
+        assert!(answer.all("X-Content-Type-Options").is_empty(), "a mount may have its own");
+        assert_eq!(answer.only("Content-Type"), "text/plain; charset=utf-8");
     }
 }
 
@@ -641,6 +649,16 @@ fn options_allow_what_there_is() {
         let run = run_whole(&Limits::default(), &bytes_of(&format!("OPTIONS {target} HTTP/1.1|Host: a||")));
         let answer = read_answer(&mut &run.wire[..], false, false);
         assert_eq!(answer.only("Allow"), "GET, HEAD, OPTIONS");
+    }
+}
+
+#[test]
+fn a_refusal_of_what_is_stored_has_its_lines() {
+    for (line, status) in [("If-Match: \"x\"", 412), ("Range: bytes=1000-", 416)] {
+        let run = run_whole(&Limits::default(), &bytes_of(&format!("GET /stored HTTP/1.1|Host: a|{line}||")));
+        let answer = read_answer(&mut &run.wire[..], false, false);
+        let seen = (answer.status, answer.only("ETag"), answer.only("Vary"), answer.only("Last-Modified"));
+        assert_eq!(seen, (status, "\"abc\"", "Accept-Encoding", "Sun, 06 Nov 1994 08:49:37 GMT"));
     }
 }
 

@@ -142,6 +142,17 @@ pub(crate) fn lines_of_304(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// All lines but those that say for how long an answer may be kept: Cache-Control, also with a name before it (RFC 9213),
+/// and Expires.
+pub(crate) fn uncached_lines(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const CACHE_CONTROL: &[u8] = b"cache-control";
+    lines.split_inclusive(|&byte| byte == b'\n').filter(|line| {
+        let name = line.split(|&byte| byte == b':').next().unwrap_or(line);
+        let end = &name[name.len().saturating_sub(CACHE_CONTROL.len())..];
+        !end.eq_ignore_ascii_case(CACHE_CONTROL) && !name.eq_ignore_ascii_case(b"expires")
+    })
+}
+
 /// Why a field line cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FieldError {
@@ -185,6 +196,15 @@ pub(crate) fn push_field_line(lines: &mut Vec<u8>, name: &str, value: &str) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_for_caches_are_left_out() {
+        let lines =
+            b"Vary: a\r\nCACHE-Control: b\r\nCDN-Cache-Control: c\r\nExpires: d\r\nX-Expires: e\r\nETag: \"f\"\r\n";
+        let left: Vec<u8> = uncached_lines(lines).flatten().copied().collect();
+        assert_eq!(left, b"Vary: a\r\nX-Expires: e\r\nETag: \"f\"\r\n");
+        assert_eq!(uncached_lines(b"").count(), 0);
+    }
 
     #[test]
     fn headers_cannot_break_the_head() {
