@@ -25,10 +25,10 @@ pub struct Limits {
     /// Most answers that leave in one batch for pipelined requests; the rest wait for their turn. At most
     /// [`PIPELINE_CEILING`].
     pub pipeline_max: usize,
-    /// Time for a whole request head, counted from its first byte (or from accept for the first request).
-    /// nginx has 60 s, h2o 10 s.
+    /// Time for a whole request head, counted from its first byte (or from accept for the first request), or from the end
+    /// of the answer that it waits behind. nginx has 60 s, h2o 10 s.
     pub head_time_max: Duration,
-    /// Time for the body of a request, counted from the end of its head.
+    /// Time for the body of a request, counted from the end of its head, or from the end of the answer that it waits behind.
     pub body_time_max: Duration,
     /// Time a connection may stay open with no request under way. nginx has 75 s.
     pub idle_time_max: Duration,
@@ -36,10 +36,12 @@ pub struct Limits {
     pub send_time_max: Duration,
     /// Bytes that a client must take within each [`Limits::send_time_max`] while an answer is under way.
     pub send_bytes_min: u64,
-    /// Time a connection lingers after an error was sent, so that the client can read it before the reset that unread
-    /// bytes would cause (RFC 9112 section 9.6). nginx has 5 s without and 30 s with bytes.
+    /// Time a connection lingers after its last answer was sent, so that the client can read it before the reset that
+    /// unread bytes would cause (RFC 9112 section 9.6). nginx has 5 s without and 30 s with bytes.
     pub linger_time_max: Duration,
-    /// Bytes thrown away while lingering.
+    /// Bytes thrown away while lingering. The bound that counts is the time, [`Limits::linger_time_max`]: a client that
+    /// uploads what was refused still sends before it reads the answer, and a cut loses it. This one ends only what a fast
+    /// network brings within that time.
     pub linger_bytes_max: u64,
     /// Open connections of one worker; at the limit accepting pauses until one closes. Where the process may have fewer
     /// descriptors, the workers share what it may have, less 512 (at most a quarter) for everything else.
@@ -76,7 +78,7 @@ impl Default for Limits {
             send_time_max: Duration::from_secs(30),
             send_bytes_min: 1024,
             linger_time_max: Duration::from_secs(5),
-            linger_bytes_max: 1024 * 1024,
+            linger_bytes_max: 64 * 1024 * 1024,
             connections_max: 65_536,
             open_files_max: 256,
         }

@@ -9,7 +9,7 @@ use super::parse::{Head, Known};
 use super::plan::{Part, Span};
 use super::range::{self, Ranges};
 use super::request::Request;
-use super::response::{Response, lines_of_304};
+use super::response::{Response, lines_of_304, uncached_lines};
 use super::service::{Found, Ready, Service};
 use super::target::{self, Target};
 use std::net::SocketAddr;
@@ -63,7 +63,11 @@ impl One<'_> {
                 self.found(&request, service)
             }
             Err(error) => {
-                self.refusal(400, error.why());
+                if error.is_grammar() {
+                    self.persistence = Persistence::Close;
+                    self.ends = true;
+                }
+                self.refusal(error.status(), error.why());
                 true
             }
         };
@@ -117,7 +121,7 @@ impl One<'_> {
                     return true;
                 }
                 Outcome::Failed => {
-                    self.refusal(412, "");
+                    self.refusal_of_stored(412, |drawing| drawing);
                     return true;
                 }
             }
@@ -141,7 +145,7 @@ impl One<'_> {
             }
             (Ranges::Unsatisfiable, _) => {
                 let total = whole.map_or(0, |span| span.len);
-                self.refusal_with(416, "", |drawing| drawing.unsatisfied(total));
+                self.refusal_of_stored(416, |drawing| drawing.unsatisfied(total));
                 true
             }
             _ => {
@@ -171,8 +175,12 @@ impl One<'_> {
         }
         let etag = response.etag.as_deref().map(str::as_bytes);
         let validators = Validators { etag, last_modified: response.last_modified };
+        // Reading without validators too: no tag matches then, and `*` matches whatever is there (RFC 9110 section 13.1).
+        // A handler that changed something has done so by now: unless it names validators, the conditions were its own to
+        // look at, and a 412 would deny the change.
+        let is_read = matches!(request.method, Method::Get | Method::Head);
         let has_validator = etag.is_some() || response.last_modified.is_some();
-        let outcome = if response.status == 200 && has_validator {
+        let outcome = if response.status == 200 && (is_read || has_validator) {
             preconditions(request, &validators)
         } else {
             Outcome::Proceed
@@ -202,6 +210,24 @@ impl One<'_> {
         let Scratch { batch, stored, .. } = &mut *self.scratch;
         let mount = stored.slice(&stored.always);
         head::refusal(batch, status, why, mount, lines, self.moment, self.persistence, self.with_body);
+    }
+
+    /// A refusal in place of a stored representation, with the lines that go with every status of it, so that scripts of
+    /// other origins may read it and see the tag that would have matched. All but those that let a cache keep it: it is
+    /// true of this request only, and a cache that kept it would give it to all (RFC 9111 section 3).
+    fn refusal_of_stored(&mut self, status: u16, lines: impl FnOnce(Drawing<'_>) -> Drawing<'_>) {
+        let Scratch { batch, stored, .. } = &mut *self.scratch;
+        let always = stored.slice(&stored.always);
+        head::refusal(
+            batch,
+            status,
+            "",
+            b"",
+            |drawing| lines(uncached_lines(always).fold(drawing, Drawing::lines)),
+            self.moment,
+            self.persistence,
+            self.with_body,
+        );
     }
 
     fn refusal_with(&mut self, status: u16, why: &str, lines: impl FnOnce(Drawing<'_>) -> Drawing<'_>) {

@@ -6,10 +6,10 @@
 //!
 //! ```text
 //!            bytes: whole requests            all sent, last answer
-//! Receiving ----------------------> Sending -----------------------> closed, or
-//!   ^  |  ^                          |   ^                           Lingering (FIN sent; reads and
-//!   |  |  '----- all sent, more -----'   |                           throws away, so that the client
-//!   |  '-> Preparing -- ready ---> (asked again)                     gets the answer before a reset)
+//! Receiving ----------------------> Sending -----------------------> Lingering (FIN sent; reads and
+//!   ^  |  ^                          |   ^                           throws away, so that the client
+//!   |  |  '----- all sent, more -----'   |                           gets the answer before a reset)
+//!   |  '-> Preparing -- ready ---> (asked again)
 //!   '- a partial request: bytes are kept, nothing else changes
 //! ```
 //!
@@ -141,7 +141,7 @@ pub enum Step {
 pub enum Closed {
     /// The client closed, between requests or in the middle of one.
     ByPeer,
-    /// The last answer said so, and was sent.
+    /// The last answer said so and was sent, and the client closed its side.
     Finished,
     /// No request came in time.
     IdleTime,
@@ -183,8 +183,11 @@ enum BodyReader {
 /// What follows the batch under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Then {
+    /// The next request.
     Continue,
-    Close,
+    /// FIN, and reading on until the client closes too: bytes that nobody reads (another request, an empty line, after
+    /// `Connection: close` too) make the kernel reset, which takes an answer away that is still on its way (RFC 9112
+    /// section 9.6).
     Linger,
 }
 
@@ -202,9 +205,11 @@ pub struct Conn {
     asked_generation: u64,
     /// Whether a request has been answered.
     has_answered: bool,
+    /// Whether the first request of the batch is a HEAD: what is answered in the batch's place has no body either.
+    is_batch_of_head: bool,
     /// Bytes of requests that are not whole or whose turn has not come.
     pending: Vec<u8>,
-    /// When the head (or body) under way began; [`NEVER`]: none has.
+    /// When the head (or body) under way began, or the last answer before it had left; [`NEVER`]: none has begun.
     since: u64,
     deadline: u64,
     /// Bytes that the client took in this send window.
@@ -248,6 +253,7 @@ impl Conn {
             attempts: 0,
             asked_generation: moment.generation,
             has_answered: false,
+            is_batch_of_head: false,
             pending: Vec::new(),
             since: moment.nanos,
             deadline: after(moment, limits.head_time_max),
@@ -278,7 +284,8 @@ impl Conn {
             }
             (Phase::Sending, Input::Tick) => self.sending_tick(env),
             (Phase::Sending, Input::Failed) => {
-                self.answer_last(Refusal { status: 500, why: "the content is gone" }, false, env)
+                let refusal = Refusal { status: 500, why: "the content is gone" };
+                self.answer_last(refusal, self.is_batch_of_head, env)
             }
             (Phase::Preparing, Input::Ready) => {
                 self.phase = Phase::Receiving;
@@ -491,6 +498,9 @@ impl Conn {
         is_last_read: bool,
         env: &mut Env<'_, S>,
     ) -> Answered {
+        if env.scratch.batch.plans.is_empty() {
+            self.is_batch_of_head = head.method == Method::Head;
+        }
         let server_ends = !is_whole || (env.moment.is_draining && is_last_read);
         let persistence = match (head.keep_alive && !server_ends, head.is_http_10) {
             (false, _) => Persistence::Close,
@@ -516,10 +526,7 @@ impl Conn {
         if !one.ends {
             return Answered::Goes;
         }
-        // The client said that it is done: closing loses nothing. When the server ends the connection, the client may be
-        // sending: it gets the chance to read the answer before the reset.
-        let client_ended = !head.keep_alive && is_whole && is_last_read;
-        self.then = if client_ended { Then::Close } else { Then::Linger };
+        self.then = Then::Linger;
         Answered::Ends
     }
 
@@ -539,7 +546,6 @@ impl Conn {
 
     fn sent_all<S: Service>(&mut self, env: &mut Env<'_, S>) -> Step {
         match self.then {
-            Then::Close => Step::Close(Closed::Finished),
             Then::Linger => {
                 self.phase = Phase::Lingering { left: env.limits.linger_bytes_max };
                 self.deadline = after(env.moment, env.limits.linger_time_max);
@@ -550,6 +556,10 @@ impl Conn {
                 if self.pending.is_empty() {
                     env.scratch.batch.clear();
                     return self.step(env);
+                }
+                // Nothing was received while the answers left, so the time of what is begun behind them starts now.
+                if self.since != NEVER {
+                    self.since = env.moment.nanos;
                 }
                 self.read(&[], env)
             }

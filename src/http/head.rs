@@ -168,9 +168,7 @@ pub fn refusal(
     let body: [&[u8]; 6] = [&digits, b" ", reason.as_bytes(), colon, why.as_bytes(), b"\n"];
     let bytes = body.iter().map(|piece| piece.len() as u64).sum();
     let drawing = Drawing::start(batch, status, moment, persistence).lines(mount);
-    let drawing =
-        lines(drawing).lines(b"Content-Type: text/plain; charset=utf-8\r\nX-Content-Type-Options: nosniff\r\n");
-    let drawing = drawing.content_length(bytes);
+    let drawing = lines(drawing).lines(b"Content-Type: text/plain; charset=utf-8\r\n").content_length(bytes);
     if with_body { drawing.end_with_bytes(&body) } else { drawing.end() }
 }
 

@@ -5,8 +5,9 @@ use super::list;
 
 /// An answer made by a handler.
 ///
-/// The server adds `Date`, `Content-Length` and `Connection`. Given an [`etag`](Response::etag) or a
-/// [`last_modified`](Response::last_modified), it also answers conditional requests with 304 or 412.
+/// The server adds `Date`, `Content-Length` and `Connection`. For a 200 it also looks at the preconditions of the request
+/// and answers 304 or 412 in its place, by what [`etag`](Response::etag) and [`last_modified`](Response::last_modified)
+/// say. With neither, `If-Match` fails for all but `*` in a GET or HEAD, and is left to the handler in other methods.
 ///
 /// A header that would break the head (a name that is no token, a value with CR, LF, NUL or another control character)
 /// or that belongs to the server (`Content-Length`, `Transfer-Encoding`, `Connection`, `Date`, `Keep-Alive`,
@@ -111,8 +112,12 @@ impl Response {
         self
     }
 
-    /// Adds a field line. See [`Response`] for what makes a header unsendable.
+    /// Adds a field line. `Content-Type` and `Location`, of which an answer has one, replace the one given before. See
+    /// [`Response`] for what makes a header unsendable.
     pub fn header(mut self, name: &str, value: &str) -> Response {
+        if SINGLE.iter().any(|single| name.eq_ignore_ascii_case(single)) {
+            remove_field_line(&mut self.lines, name);
+        }
         if push_field_line(&mut self.lines, name, value).is_err() {
             self.is_broken = true;
         }
@@ -141,6 +146,17 @@ pub(crate) fn lines_of_304(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// All lines but those that say for how long an answer may be kept: Cache-Control, also with a name before it (RFC 9213),
+/// and Expires.
+pub(crate) fn uncached_lines(lines: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const CACHE_CONTROL: &[u8] = b"cache-control";
+    lines.split_inclusive(|&byte| byte == b'\n').filter(|line| {
+        let name = line.split(|&byte| byte == b':').next().unwrap_or(line);
+        let end = &name[name.len().saturating_sub(CACHE_CONTROL.len())..];
+        !end.eq_ignore_ascii_case(CACHE_CONTROL) && !name.eq_ignore_ascii_case(b"expires")
+    })
+}
+
 /// Why a field line cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FieldError {
@@ -161,6 +177,23 @@ const RESERVED: [&str; 9] = [
     "etag",
     "last-modified",
 ];
+
+/// Fields that this file writes itself, and that an answer has at most one of (RFC 9110 sections 8.3 and 10.2.2).
+const SINGLE: [&str; 2] = ["content-type", "location"];
+
+/// Removes the first line with this name.
+fn remove_field_line(lines: &mut Vec<u8>, name: &str) {
+    let mut start = 0;
+    let found = lines.split_inclusive(|&byte| byte == b'\n').find_map(|line| {
+        let range = start..start + line.len();
+        start = range.end;
+        let (found, rest) = line.split_at_checked(name.len())?;
+        (rest.starts_with(b":") && found.eq_ignore_ascii_case(name.as_bytes())).then_some(range)
+    });
+    if let Some(range) = found {
+        lines.drain(range);
+    }
+}
 
 /// Appends `name: value` and CRLF, if it is well-formed (RFC 9110 section 5.5: visible characters, spaces, tabs and
 /// bytes from 0x80) and not the server's own.
@@ -184,6 +217,26 @@ pub(crate) fn push_field_line(lines: &mut Vec<u8>, name: &str, value: &str) -> R
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_has_one_content_type_and_one_location() {
+        let text = Response::text("x").header("X-A", "1").header("content-type", "text/csv").header("X-A", "2");
+        assert_eq!(text.lines, b"X-A: 1\r\ncontent-type: text/csv\r\nX-A: 2\r\n");
+        let redirect = Response::redirect(301, "/a").header("Content-Type-X", "1").header("LOCATION", "/b");
+        let redirect = redirect.header("Content-Type", "a/b").header("Content-Type", "c/d").header("Location", "/c");
+        assert_eq!(redirect.lines, b"Content-Type-X: 1\r\nContent-Type: c/d\r\nLocation: /c\r\n");
+        assert!(!text.is_broken && !redirect.is_broken);
+        assert!(Response::text("x").header("Content-Type", "a\r\nb").is_broken);
+    }
+
+    #[test]
+    fn lines_for_caches_are_left_out() {
+        let lines =
+            b"Vary: a\r\nCACHE-Control: b\r\nCDN-Cache-Control: c\r\nExpires: d\r\nX-Expires: e\r\nETag: \"f\"\r\n";
+        let left: Vec<u8> = uncached_lines(lines).flatten().copied().collect();
+        assert_eq!(left, b"Vary: a\r\nX-Expires: e\r\nETag: \"f\"\r\n");
+        assert_eq!(uncached_lines(b"").count(), 0);
+    }
 
     #[test]
     fn headers_cannot_break_the_head() {

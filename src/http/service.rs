@@ -63,9 +63,10 @@ pub struct Stored {
     pub status: u16,
     /// The bytes that the ranges below point into.
     pub text: Vec<u8>,
-    /// Lines that go with every status, also 304: those of the mount, Vary, ETag, Last-Modified, Location.
+    /// Lines that go with every status, also 304, 412 and 416 (there without those for caches): those of the mount, Vary, ETag,
+    /// Last-Modified, Location.
     pub always: Range<u32>,
-    /// Lines that describe the content: Content-Type, Content-Encoding, Accept-Ranges. Not sent with 304 and 412.
+    /// Lines that describe the content: Content-Type, Content-Encoding, Accept-Ranges. Not sent with 304, 412 and 416.
     pub content: Range<u32>,
     /// The Content-Length line, when it is baked; empty: it is drawn from the span.
     pub length: Range<u32>,

@@ -30,7 +30,7 @@ pub enum Target<'a> {
     },
 }
 
-/// Why a target was refused. The answer is 400, except for [`TargetError::Authority`].
+/// Why a target was refused. The answer is [`TargetError::status`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TargetError {
@@ -41,6 +41,9 @@ pub enum TargetError {
     Form,
     /// An absolute-form whose scheme is neither `http` nor `https`.
     Scheme,
+    /// An absolute-form whose scheme is `https`, and nothing else is wrong with it. This server speaks cleartext only, so it
+    /// has no say over what such a URI names: the answer is 421 (RFC 9110 sections 7.4 and 15.5.20).
+    Https,
     /// An absolute-form whose authority is missing, empty, has userinfo or is no host (RFC 9110 section 4.2).
     Host,
     /// A raw byte that no target may contain: a control, space, `#`, `\`, DEL, or one above 0x7F.
@@ -72,6 +75,7 @@ impl TargetError {
             TargetError::Authority => "the target asks for a tunnel",
             TargetError::Form => "the target has none of the forms that this method allows",
             TargetError::Scheme => "the target's scheme is neither http nor https",
+            TargetError::Https => "the target's scheme is https, and this connection is not encrypted",
             TargetError::Host => "the target's authority is not a host with an optional port",
             TargetError::Byte => "the target has a byte that must be percent-encoded",
             TargetError::Escape => "the path has a % without two hexadecimal digits",
@@ -79,6 +83,39 @@ impl TargetError {
             TargetError::Control => "the path has a control character",
             TargetError::Utf8 => "the path is not UTF-8",
             TargetError::DotSegment => "the path has a dot segment",
+        }
+    }
+
+    /// The status of the answer.
+    pub const fn status(self) -> u16 {
+        match self {
+            TargetError::Authority => 501,
+            TargetError::Https => 421,
+            TargetError::Form
+            | TargetError::Scheme
+            | TargetError::Host
+            | TargetError::Byte
+            | TargetError::Escape
+            | TargetError::Slash
+            | TargetError::Control
+            | TargetError::Utf8
+            | TargetError::DotSegment => 400,
+        }
+    }
+
+    /// Whether the target breaks the grammar, so that nothing says that what follows is a request: the connection closes
+    /// behind the answer (RFC 9112 section 2.2). What is well-formed and refused all the same ends nothing.
+    pub const fn is_grammar(self) -> bool {
+        match self {
+            TargetError::Form | TargetError::Scheme | TargetError::Host | TargetError::Byte | TargetError::Escape => {
+                true
+            }
+            TargetError::Authority
+            | TargetError::Https
+            | TargetError::Slash
+            | TargetError::Control
+            | TargetError::Utf8
+            | TargetError::DotSegment => false,
         }
     }
 }
@@ -121,7 +158,8 @@ fn parse_absolute<'a>(method: &[u8], raw: &'a [u8], decoded: &'a mut Vec<u8>) ->
     let Some(rest) = rest.strip_prefix(b"//") else {
         return Err(TargetError::Form);
     };
-    if !scheme.eq_ignore_ascii_case(b"http") && !scheme.eq_ignore_ascii_case(b"https") {
+    let is_https = scheme.eq_ignore_ascii_case(b"https");
+    if !scheme.eq_ignore_ascii_case(b"http") && !is_https {
         return Err(TargetError::Scheme);
     }
     let (authority, rest) = rest.split_at(memchr::memchr2(b'/', b'?', rest).unwrap_or(rest.len()));
@@ -130,10 +168,12 @@ fn parse_absolute<'a>(method: &[u8], raw: &'a [u8], decoded: &'a mut Vec<u8>) ->
     }
     // An empty path stands for the server itself with OPTIONS (RFC 9112 section 3.2.4), for "/" with all else (RFC 9110
     // section 4.2.3).
-    if rest.is_empty() && method == b"OPTIONS" {
-        return Ok(Target::Asterisk);
-    }
-    parse_path(rest, Some(authority), decoded)
+    let target = if rest.is_empty() && method == b"OPTIONS" {
+        Target::Asterisk
+    } else {
+        parse_path(rest, Some(authority), decoded)?
+    };
+    if is_https { Err(TargetError::Https) } else { Ok(target) }
 }
 
 /// Path and query, the path possibly empty.
@@ -228,7 +268,8 @@ fn decode<'a>(path: &[u8], escape: usize, decoded: &'a mut Vec<u8>) -> Result<&'
     if path.chars().any(char::is_control) { Err(TargetError::Control) } else { Ok(path) }
 }
 
-const fn hexadecimal(digit: u8) -> Option<u8> {
+/// What a hexadecimal digit stands for.
+pub(crate) const fn hexadecimal(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),
@@ -274,7 +315,7 @@ mod tests {
             ("GET", "/?\"<>^`{|}[]", path("/", Some("\"<>^`{|}[]"), None)),
             ("GET", "http://a.example", path("/", None, host)),
             ("GET", "http://a.example/", path("/", None, host)),
-            ("GET", "HTTPS://a.example/b?c", path("/b", Some("c"), host)),
+            ("GET", "HTTP://a.example/b?c", path("/b", Some("c"), host)),
             ("GET", "http://a.example?c", path("/", Some("c"), host)),
             ("GET", "http://a.example/%61", path("/a", None, host)),
             ("GET", "http://[::1]:80/", path("/", None, Some("[::1]:80"))),
@@ -310,6 +351,12 @@ mod tests {
             ("GET", b"://a.example/", Scheme),
             ("GET", b"httpx://a.example/", Scheme),
             ("GET", b" http://a.example/", Scheme),
+            ("GET", b"https://a.example/b?c", Https),
+            ("GET", b"HttpS://a.example", Https),
+            ("OPTIONS", b"https://a.example", Https),
+            ("GET", b"https://user@a.example/", Host),
+            ("GET", b"https://a.example/a b", Byte),
+            ("GET", b"https://a.example/..", DotSegment),
             ("GET", b"http://", Host),
             ("GET", b"http:///a", Host),
             ("GET", b"http://?a", Host),

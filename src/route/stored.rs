@@ -9,6 +9,7 @@ use crate::http::parse::Known;
 use crate::http::plan::{SourceId, Span};
 use crate::http::request::Request;
 use crate::http::service::{Found, Stored};
+use crate::http::target::hexadecimal;
 use crate::pack::{self, Pack, Record, VARIANTS_MAX, Variant};
 use std::ops::Range;
 
@@ -22,15 +23,20 @@ pub(super) fn fill_redirect(site: &Site, request: &Request<'_>, stored: &mut Sto
     let start = stored.push(&site.plain).start;
     stored.push(b"Location: ");
     stored.push(site.slash_location.as_bytes());
+    push_query(request, stored);
+    let end = stored.push(b"\r\n").end;
+    stored.status = 301;
+    stored.always = start..end;
+}
+
+/// Appends the query of a request to a Location.
+fn push_query(request: &Request<'_>, stored: &mut Stored) {
     // The target's parser lets no other bytes through. Here they would end a header line, so they are looked at again.
     let query = request.query().filter(|query| query.bytes().all(|byte| byte.is_ascii_graphic()));
     if let Some(query) = query {
         stored.push(b"?");
         stored.push(query.as_bytes());
     }
-    let end = stored.push(b"\r\n").end;
-    stored.status = 301;
-    stored.always = start..end;
 }
 
 /// A mount, its number, its pack and the record that was found in it.
@@ -53,6 +59,9 @@ impl Entry<'_> {
             return self.fill_file(&variant, files, stored);
         }
         let validators = self.fill_always(&variant, variant.validators(), stored);
+        if matches!(stored.status, 301 | 302 | 307 | 308) {
+            keep_query(variant.validators(), request, stored);
+        }
         stored.etag = etag_within(variant.validators(), variant.etag(), validators);
         stored.content = stored.push(self.pack.class(variant.class()).content);
         stored.length = stored.push(variant.length_line());
@@ -97,6 +106,52 @@ impl Entry<'_> {
         stored.always = start..validators.end;
         validators.start
     }
+}
+
+/// Puts the query of the request into a redirect that does nothing but add a slash, as [`fill_redirect`] does. `lines` are
+/// those of the entry, which the text ends with.
+fn keep_query(lines: &[u8], request: &Request<'_>, stored: &mut Stored) {
+    if request.query().is_none() {
+        return;
+    }
+    let Some(end) = end_of_slash_location(lines, request.path()) else { return };
+    let after = &lines[end..];
+    stored.text.truncate(stored.text.len() - after.len());
+    push_query(request, stored);
+    stored.always.end = stored.push(after).end;
+}
+
+/// Where the Location in these lines ends, if all it does is to add a slash to `path`.
+fn end_of_slash_location(lines: &[u8], path: &str) -> Option<usize> {
+    const NAME: &[u8] = b"Location: ";
+    let mut end = 0;
+    let value = lines.split_inclusive(|&byte| byte == b'\n').find_map(|line| {
+        end += line.len();
+        let (name, value) = line.split_at_checked(NAME.len())?;
+        if name.eq_ignore_ascii_case(NAME) { value.strip_suffix(b"\r\n") } else { None }
+    })?;
+    // With a query of its own, a fragment or another host it does more than that.
+    let does_more = memchr::memchr2(b'?', b'#', value).is_some() || value.windows(2).any(|two| two == b"//");
+    let named = value.strip_suffix(b"/").filter(|_| !does_more)?;
+    let named = named.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+    let asked = path.rsplit('/').next().unwrap_or_default();
+    is_encoded(named, asked).then_some(end - b"\r\n".len())
+}
+
+/// Whether `encoded` is `plain`, some of it percent-encoded.
+fn is_encoded(mut encoded: &[u8], plain: &str) -> bool {
+    let is_same = plain.bytes().all(|byte| {
+        let (decoded, rest) = match encoded {
+            [b'%', high, low, rest @ ..] => {
+                (hexadecimal(*high).zip(hexadecimal(*low)).map(|(high, low)| high << 4 | low), rest)
+            }
+            [first, rest @ ..] => (Some(*first), rest),
+            [] => return false,
+        };
+        encoded = rest;
+        decoded == Some(byte)
+    });
+    is_same && encoded.is_empty()
 }
 
 /// Where the entity tag lies in the text, given that `validators` begins at `start`: the packer writes it first.
