@@ -8,6 +8,7 @@ use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
 fn touch(path: &Path, seconds: u64) {
@@ -161,6 +162,19 @@ fn only_packs_are_replaced() {
     assert!(folder.path("current.badger").is_symlink());
     folder.badger("verify damaged.badger").good();
     assert_eq!(folder.names(), ["current.badger", "damaged.badger", "empty", "notes.txt", "site"]);
+}
+
+#[test]
+fn lost_readers_change_no_outcome() {
+    let folder = Folder::new("files-lost");
+    folder.write("site/a.txt", "x");
+    symlink("nothing", folder.path("site/broken")).unwrap();
+    for (arguments, code) in [("pack files site -o a.badger", 0), ("pack files nothing -o b.badger", 1)] {
+        let mut child = folder.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop((child.stdout.take(), child.stderr.take()));
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{arguments}");
+    }
+    assert_eq!(folder.names(), ["a.badger", "site"]);
 }
 
 #[test]
