@@ -254,6 +254,20 @@ fn a_second_signal_ends_at_once_and_leaves_no_socket() {
 }
 
 #[test]
+fn a_full_temporary_folder_is_named_with_its_variable() {
+    let folder = Folder::new("serve-full");
+    folder.write("site/a", vec![7; 500_000]);
+    folder.write("temporary/x", "");
+    // A limit on the size of files stands for a disk that is full.
+    let script = "trap '' XFSZ; ulimit -f 100; exec \"$0\" serve site --listen 127.0.0.1:0";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_badger")]).env("TMPDIR", "temporary").current_dir(&folder.0);
+    let outcome = cli_support::Outcome::from(command.output().unwrap());
+    let outcome = outcome.failed("a temporary file in \"temporary\": File too large");
+    assert!(outcome.stderr.contains("TMPDIR"), "{}", outcome.stderr);
+}
+
+#[test]
 fn errors() {
     let folder = Folder::new("serve-errors");
     folder.write("site/a", "x");
@@ -261,8 +275,20 @@ fn errors() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     folder.badger("serve text").failed("text: not a badger pack");
-    folder.badger("serve nothing").failed_without_help("cannot open nothing: No such file");
-    folder.badger("serve site --listen nonsense").failed_without_help("cannot listen on nonsense: ");
+    folder.badger("serve nothing").failed("cannot open nothing: No such file");
+    folder.badger("serve site --listen nonsense").failed("cannot listen on nonsense: ");
+    for unix in ["unix:", "unix:nothing/s", "unix:site", &format!("unix:{}", "x".repeat(200))] {
+        let outcome =
+            folder.badger(&format!("serve site --listen {unix}")).failed(&format!("cannot listen on {unix}: "));
+        assert!(!outcome.stderr.contains("port 0"), "{}", outcome.stderr);
+    }
+    let socket = std::os::unix::net::UnixListener::bind(folder.path("socket")).unwrap();
+    let outcome = folder.badger("serve site --listen unix:socket").failed("cannot listen on unix:socket: ");
+    assert!(!outcome.stderr.contains("port 0"), "{}", outcome.stderr);
+    drop(socket);
+    let help = folder.badger("serve --help").good().stdout;
+    assert!(help.contains("auto or epoll") && !help.contains("epoll or io_uring"), "{help}");
+    folder.badger("serve site --backend io_uring").failed_without_help("this build has no io_uring backend");
     let outcome =
         folder.badger(&format!("serve site --listen {address}")).failed(&format!("cannot listen on {address}: "));
     assert!(outcome.stderr.contains("Address already in use"), "{}", outcome.stderr);

@@ -13,11 +13,12 @@
 use crate::failure::{Failure, open_failure};
 use crate::lines::Lines;
 use crate::text::say;
-use badgerserver::directory;
+use badgerserver::directory::{self, DirectoryError};
 use badgerserver::{Address, Backend, Error, Event, Handle, Mount, Pack, Router, Server, guard_mapped_files};
 use clap::Args;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -44,7 +45,7 @@ pub(crate) struct ServeArguments {
     /// Event loops [default: one for each core]
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
-    /// How to talk to the kernel: auto, epoll or io_uring
+    /// How to talk to the kernel: auto or epoll (io_uring is refused: this build does not have it)
     #[arg(long, default_value_t = Backend::Auto)]
     backend: Backend,
     /// Seconds that answers under way have to end after SIGTERM; what is left is cut
@@ -242,7 +243,15 @@ fn open_mount(prefix: &str, path: &Path, lines: &Lines) -> Result<Mount, Failure
     if !path.is_dir() {
         return Ok(Mount::pack(prefix, open_failure(Pack::open(path))?));
     }
-    let failed = |error: directory::DirectoryError| Failure::new(error.to_string());
+    let failed = |error: DirectoryError| {
+        let failure = Failure::new(error.to_string());
+        match error {
+            DirectoryError::Temporary { .. } => failure
+                .remedy("make room there, or set TMPDIR to a folder with room; a pack that is made before needs none"),
+            DirectoryError::TooMany { .. } => failure,
+            _ => failure.remedy("name a directory that can be read"),
+        }
+    };
     let scan = directory::scan(path).map_err(failed)?;
     let (mount, skipped) = Mount::scanned(prefix, &scan).map_err(failed)?;
     for skipped in scan.skipped.iter().chain(&skipped) {
@@ -253,11 +262,28 @@ fn open_mount(prefix: &str, path: &Path, lines: &Lines) -> Result<Mount, Failure
 
 fn start_failure(error: Error) -> Failure {
     let failure = Failure::new(error.to_string());
-    match error {
-        Error::Listen { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
+    let Error::Listen { address, source } = error else { return failure };
+    match (address.strip_prefix("unix:"), source.kind()) {
+        (Some(""), _) => failure.remedy("a path follows the colon: unix:/run/badger.sock"),
+        (Some(_), ErrorKind::AddrInUse) => {
+            failure.remedy("another program listens there; stop it, or name another path with --listen")
+        }
+        (Some(_), ErrorKind::AlreadyExists) => failure.remedy("remove that file, or name another path with --listen"),
+        (Some(path), _) => {
+            let folder = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty());
+            let folder = folder.unwrap_or(Path::new(".")).display();
+            failure.remedy(format!("{folder} must be a folder that can be written, and the whole path below 108 bytes"))
+        }
+        (None, ErrorKind::AddrInUse) => {
             failure.remedy("another program listens there; --listen names another address, and port 0 is any free one")
         }
-        _ => failure,
+        (None, ErrorKind::PermissionDenied) => {
+            failure.remedy("ports below 1024 need a privilege; --listen names another address, like 127.0.0.1:8080")
+        }
+        (None, ErrorKind::AddrNotAvailable) => {
+            failure.remedy("no interface of this machine has that address; [::] and 0.0.0.0 stand for all of them")
+        }
+        _ => failure.remedy("--listen takes addresses like 127.0.0.1:8080, [::]:8080 or unix:/run/badger.sock"),
     }
 }
 
