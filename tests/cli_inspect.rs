@@ -137,9 +137,9 @@ fn what_is_no_pack_is_said_to_be_none() {
         for name in ["text", "empty"] {
             folder.badger(&format!("{command} {name}")).failed(&format!("{name}: not a badger pack: "));
         }
-        folder.badger(&format!("{command} .")).failed_without_help("cannot open .: not a regular file");
+        folder.badger(&format!("{command} .")).failed("cannot open .: not a regular file");
         folder.badger(&format!("{command} cut.badger")).failed_without_help("cut.badger: cut short: ");
-        folder.badger(&format!("{command} nothing")).failed_without_help("cannot open nothing: No such file");
+        folder.badger(&format!("{command} nothing")).failed("cannot open nothing: No such file");
         assert_eq!(folder.badger(command).code, Some(2));
     }
 }

@@ -3,11 +3,12 @@
 mod cli_support;
 
 use badgerserver::pack::Encoding;
-use cli_support::{Folder, body, find, head, keys};
-use std::fs::File;
+use cli_support::{Folder, Outcome, body, find, head, keys};
+use std::fs::{File, Permissions};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 fn touch(path: &Path, seconds: u64) {
@@ -161,6 +162,56 @@ fn only_packs_are_replaced() {
     assert!(folder.path("current.badger").is_symlink());
     folder.badger("verify damaged.badger").good();
     assert_eq!(folder.names(), ["current.badger", "damaged.badger", "empty", "notes.txt", "site"]);
+}
+
+/// A shell's process id is that of what it becomes by exec: so the names that a killed run left are known beforehand.
+#[test]
+fn what_a_killed_run_left_is_in_nobodys_way() {
+    let folder = Folder::new("left");
+    folder.write("site/a.txt", "x");
+    let script = "for name in .x.badger .badger-spool; do echo theirs > $name.$$.tmp; ln -s nothing $name.$$.1.tmp; done\n\
+                  exec \"$0\" pack files site -o x.badger";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_badger")]).current_dir(&folder.0);
+    let outcome = Outcome::from(command.output().unwrap()).good();
+    assert_eq!(outcome.stderr, "");
+    assert_eq!(keys(&folder.pack("x.badger")), ["/a.txt"]);
+    assert_eq!(folder.names().len(), 6, "theirs are still there: {:?}", folder.names());
+    assert!(!folder.path("nothing").exists());
+}
+
+#[test]
+fn a_new_pack_keeps_the_permissions_and_the_links_of_the_old() {
+    let folder = Folder::new("keeps");
+    folder.write("site/a.txt", "x");
+    folder.badger("pack files site -o x.badger").good();
+    for mode in [0o600, 0o664, 0o444] {
+        std::fs::set_permissions(folder.path("x.badger"), Permissions::from_mode(mode)).unwrap();
+        folder.badger("pack files site -o x.badger").good();
+        assert_eq!(folder.path("x.badger").metadata().unwrap().permissions().mode() & 0o7777, mode);
+    }
+    std::fs::create_dir(folder.path("to")).unwrap();
+    symlink("to/first", folder.path("link")).unwrap();
+    symlink("../made.badger", folder.path("to/first")).unwrap();
+    folder.badger("pack files site -o link").good();
+    assert!(folder.path("link").is_symlink() && folder.path("to/first").is_symlink());
+    folder.badger("verify made.badger").good();
+    symlink("ring", folder.path("ring")).unwrap();
+    folder.badger("pack files site -o ring").failed("ring: a link that leads to itself");
+    assert_eq!(folder.names(), ["link", "made.badger", "ring", "site", "to", "x.badger"]);
+}
+
+#[test]
+fn lost_readers_change_no_outcome() {
+    let folder = Folder::new("files-lost");
+    folder.write("site/a.txt", "x");
+    symlink("nothing", folder.path("site/broken")).unwrap();
+    for (arguments, code) in [("pack files site -o a.badger", 0), ("pack files nothing -o b.badger", 1)] {
+        let mut child = folder.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop((child.stdout.take(), child.stderr.take()));
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{arguments}");
+    }
+    assert_eq!(folder.names(), ["a.badger", "site"]);
 }
 
 #[test]

@@ -143,6 +143,7 @@ fn errors_name_the_line_and_leave_the_old_pack() {
         ("{\"key\": \"/x\", \"headers\": {\"a\": \"b\\r\\nc: d\"}}", "header \"a\" of \"/x\": "),
         ("{\"key\": \"/x\", \"headers\": {\"Content-Length\": \"5\"}}", "header \"Content-Length\" of \"/x\": "),
         ("{\"key\": \"/x\", \"type\": \"a\\nb\"}", "header \"Content-Type\" of \"/x\": "),
+        ("{\"key\": \"/x\", \"headers\": {\"a\": \"1\", \"a\": \"2\"}}", "field \"headers\": \"a\" is there twice"),
         ("{\"key\": \"/x\", \"file\": \"nothing\"}", "field \"file\": nothing: No such file"),
         ("{\"key\": \"/x\", \"file\": \"/\"}", "field \"file\": /: not a regular file"),
         ("{\"key\": \"/x\", \"last_modified\": -5}", "key \"/x\": the time of the last change must be"),
@@ -152,6 +153,21 @@ fn errors_name_the_line_and_leave_the_old_pack() {
         folder.badger("pack records in.ndjson -o p.badger").failed(&format!("in.ndjson:5001: {expected}"));
         assert_eq!(folder.read("p.badger"), old, "{line}");
         assert_eq!(folder.names(), ["in.ndjson", "p.badger"], "{line}");
+    }
+    // Whatever made these lines failed, or they are of another shard.
+    for (lines, arguments, what) in [
+        ("", "", "no records"),
+        (" \n\r\n", "", "no records"),
+        ("{\"key\":\"/a\"}", "--shard 1/4", "no records for this shard"),
+    ] {
+        folder.write("in.ndjson", lines);
+        let run = |more: &str| folder.badger(&format!("pack records in.ndjson -o p.badger {arguments} {more}"));
+        run("").failed(&format!("in.ndjson: {what}\n help: "));
+        assert_eq!(folder.read("p.badger"), old, "{lines}");
+        run("--allow-empty").good();
+        assert_eq!(folder.pack("p.badger").info().key_count, 0);
+        folder.badger("verify p.badger").good();
+        folder.write("p.badger", &old);
     }
     folder.badger("pack records nothing -o p.badger").failed_without_help("nothing: No such file");
     folder.badger("pack records . -o p.badger").failed(".: a directory");

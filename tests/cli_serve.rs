@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStderr, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A running server; killed when the test ends early.
 struct Served {
@@ -26,6 +26,23 @@ impl Served {
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let address = first_line.split_whitespace().nth(2).unwrap_or_default().to_owned();
         Served { child, stderr, first_line, address }
+    }
+
+    fn without_output(mut child: Child) -> Served {
+        // Something to hold: it is at its end.
+        let mut empty = Command::new("true").stderr(Stdio::piped()).spawn().unwrap();
+        let stderr = child.stderr.take().or_else(|| empty.stderr.take()).unwrap();
+        empty.wait().unwrap();
+        Served { child, stderr: BufReader::new(stderr), first_line: String::new(), address: String::new() }
+    }
+
+    /// Waits until something holds, but not for ever.
+    fn until(&self, mut holds: impl FnMut() -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !holds() {
+            assert!(Instant::now() < deadline, "it takes too long");
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn get(&self, path: &str) -> String {
@@ -129,6 +146,128 @@ fn a_unix_socket_serves_and_what_is_left_out_is_told() {
 }
 
 #[test]
+fn lost_readers_stop_nothing() {
+    let folder = Folder::new("serve-lost");
+    folder.write("site/a", "hello");
+    std::os::unix::fs::symlink("nothing", folder.path("site/broken")).unwrap();
+    // Nobody has stdout or stderr from the start on: every line fails.
+    let mut command = folder.command("serve --workers 1 site --listen unix:socket");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop((child.stdout.take(), child.stderr.take()));
+    let mut served = Served::without_output(child);
+    served.until(|| UnixStream::connect(folder.path("socket")).is_ok());
+    served.signal("HUP");
+    let get = || ask(UnixStream::connect(folder.path("socket")).unwrap(), "/a");
+    assert!(get().ends_with("hello"));
+    folder.write("site/a", "again");
+    served.signal("HUP");
+    served.until(|| get().ends_with("again"));
+    served.signal("TERM");
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_reader_of_stderr_that_is_stuck_holds_nothing_up() {
+    let folder = Folder::new("serve-stuck");
+    for number in 0..1000 {
+        let name = format!("site/{number}{}", "x".repeat(200));
+        folder.write("site/a", "hello");
+        std::os::unix::fs::symlink("nothing", folder.path(&name)).unwrap();
+    }
+    let mut served = Served::start(&folder, "site --listen 127.0.0.1:0");
+    assert!(served.get("/a").ends_with("hello"));
+    folder.write("site/a", "again");
+    served.signal("HUP");
+    served.until(|| served.get("/a").ends_with("again"));
+    served.signal("TERM");
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+}
+
+/// A site that takes a second or so to load: every name is read, and compared with what was read before.
+fn slow_site(folder: &Folder, names: usize) {
+    folder.write("site/large", vec![7; 1024 * 1024]);
+    for name in 0..names {
+        std::os::unix::fs::symlink("large", folder.path(&format!("site/{name}"))).unwrap();
+    }
+}
+
+#[test]
+fn a_signal_while_content_is_loaded_ends_the_program() {
+    for (name, code) in [("TERM", 143), ("INT", 130)] {
+        let folder = Folder::new(&format!("serve-early-{name}"));
+        slow_site(&folder, 700);
+        let mut command = folder.command("serve --workers 1 site --listen unix:socket");
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut served = Served::without_output(child);
+        let status = format!("/proc/{}/status", served.child.id());
+        // The handlers are there: TERM is the fifteenth bit of the signals that are caught.
+        served.until(|| {
+            let status = std::fs::read_to_string(&status).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
+            u64::from_str_radix(&caught, 16).unwrap() & 1 << 14 != 0
+        });
+        served.signal(name);
+        assert_eq!(served.child.wait().unwrap().code(), Some(code));
+        assert!(!folder.path("socket").exists());
+    }
+}
+
+#[test]
+fn a_reload_holds_up_no_drain_and_many_are_one() {
+    let folder = Folder::new("serve-reload");
+    folder.write("site/a", "x");
+    let mut served = Served::start(&folder, "site --listen 127.0.0.1:0");
+    slow_site(&folder, 250);
+    for _ in 0..6 {
+        served.signal("HUP");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    served.wait_for("serving content generation 2");
+    served.wait_for("serving content generation 3");
+    slow_site(&folder, 0);
+    for name in 1000..1700 {
+        std::os::unix::fs::symlink("large", folder.path(&format!("site/{name}"))).unwrap();
+    }
+    served.signal("HUP");
+    std::thread::sleep(Duration::from_millis(20));
+    served.signal("TERM");
+    let mut rest = String::new();
+    served.stderr.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "badger: stopped after 0 answers; 0 connections were cut\n");
+    assert_eq!(served.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_at_once_and_leaves_no_socket() {
+    let folder = Folder::new("serve-twice");
+    folder.write("site/large", vec![7; 8 * 1024 * 1024]);
+    let mut served = Served::start(&folder, "site --listen unix:socket");
+    // An answer under way that nobody reads keeps the drain waiting.
+    let mut stream = UnixStream::connect(folder.path("socket")).unwrap();
+    write!(stream, "GET /large HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    stream.read_exact(&mut [0; 10]).unwrap();
+    served.signal("TERM");
+    served.until(|| !folder.path("socket").exists());
+    assert_eq!(served.child.try_wait().unwrap(), None);
+    served.signal("TERM");
+    assert_eq!(served.child.wait().unwrap().code(), Some(143));
+}
+
+#[test]
+fn a_full_temporary_folder_is_named_with_its_variable() {
+    let folder = Folder::new("serve-full");
+    folder.write("site/a", vec![7; 500_000]);
+    folder.write("temporary/x", "");
+    // A limit on the size of files stands for a disk that is full.
+    let script = "trap '' XFSZ; ulimit -f 100; exec \"$0\" serve site --listen 127.0.0.1:0";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_badger")]).env("TMPDIR", "temporary").current_dir(&folder.0);
+    let outcome = cli_support::Outcome::from(command.output().unwrap());
+    let outcome = outcome.failed("a temporary file in \"temporary\": File too large");
+    assert!(outcome.stderr.contains("TMPDIR"), "{}", outcome.stderr);
+}
+
+#[test]
 fn errors() {
     let folder = Folder::new("serve-errors");
     folder.write("site/a", "x");
@@ -136,8 +275,20 @@ fn errors() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     folder.badger("serve text").failed("text: not a badger pack");
-    folder.badger("serve nothing").failed_without_help("cannot open nothing: No such file");
-    folder.badger("serve site --listen nonsense").failed_without_help("cannot listen on nonsense: ");
+    folder.badger("serve nothing").failed("cannot open nothing: No such file");
+    folder.badger("serve site --listen nonsense").failed("cannot listen on nonsense: ");
+    for unix in ["unix:", "unix:nothing/s", "unix:site", &format!("unix:{}", "x".repeat(200))] {
+        let outcome =
+            folder.badger(&format!("serve site --listen {unix}")).failed(&format!("cannot listen on {unix}: "));
+        assert!(!outcome.stderr.contains("port 0"), "{}", outcome.stderr);
+    }
+    let socket = std::os::unix::net::UnixListener::bind(folder.path("socket")).unwrap();
+    let outcome = folder.badger("serve site --listen unix:socket").failed("cannot listen on unix:socket: ");
+    assert!(!outcome.stderr.contains("port 0"), "{}", outcome.stderr);
+    drop(socket);
+    let help = folder.badger("serve --help").good().stdout;
+    assert!(help.contains("auto or epoll") && !help.contains("epoll or io_uring"), "{help}");
+    folder.badger("serve site --backend io_uring").failed_without_help("this build has no io_uring backend");
     let outcome =
         folder.badger(&format!("serve site --listen {address}")).failed(&format!("cannot listen on {address}: "));
     assert!(outcome.stderr.contains("Address already in use"), "{}", outcome.stderr);

@@ -32,6 +32,13 @@ pub(super) const CHUNK_SHIFT_MAX: u8 = 18;
 /// Bytes of index under one checksum: a page, which a first touch brings into memory anyway.
 pub(super) const PAGE_BYTES: u64 = 1 << PAGE_SHIFT;
 pub(super) const PAGE_SHIFT: u8 = 12;
+/// Most bytes of payload: 64 TiB, more than one machine's disks. A reader keeps a bit for each chunk and page that it has
+/// checked, and files may be sparse: without an end, a page of header could ask for all of memory. So it is 128 MiB at most.
+pub(super) const PAYLOADS_BYTES_MAX: u64 = 64 << 40;
+/// Most bytes of index, from the records to the page checksums: 4 TiB, 1 KiB for each of the most keys; 128 MiB of bits.
+pub(super) const INDEX_BYTES_MAX: u64 = 4 << 40;
+/// Most bytes of records that are written: what follows them in the index has at most 44 GiB.
+pub(super) const RECORDS_BYTES_MAX: u64 = INDEX_BYTES_MAX - (64 << 30);
 /// Sections begin at multiples of this: a cache line.
 pub(super) const SECTION_ALIGN: u64 = 64;
 /// Payloads begin at multiples of this ...
@@ -216,6 +223,7 @@ const _: () = {
     assert!(offset_of!(ClassRow, content_bytes) == 6);
     assert!(RECORD_BYTES_MAX == 19_168 && RECORD_BYTES_MAX <= u16::MAX as usize); // text offsets are u16
     assert!(HEADER_BYTES == PAGE_BYTES);
+    assert!(INDEX_BYTES_MAX / RECORD_ALIGN <= PLACE_MASK);
     assert!(size_of::<Header>() <= HEADER_CHECKSUM_AT);
 };
 

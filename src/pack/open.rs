@@ -193,6 +193,11 @@ fn check_sections(header: &Header, sections: &[SectionInfo], external: bool) -> 
     let pages = page_sums.offset.saturating_sub(records.offset) / PAGE_BYTES;
     let fits = [
         (payloads.offset == HEADER_BYTES, "the payloads must begin right after the header page"),
+        (payloads.bytes <= PAYLOADS_BYTES_MAX, "a pack may have at most 64 TiB of payloads"),
+        (
+            page_sums.offset.saturating_sub(records.offset) <= INDEX_BYTES_MAX,
+            "a pack may have at most 4 TiB of index, from the records to the page checksums",
+        ),
         (payloads.end() == records.offset, "the records must begin right after the payloads"),
         (records.offset % PAGE_BYTES == 0, "the records must begin at a page"),
         (page_sums.offset % PAGE_BYTES == 0, "the page checksums must begin at a page"),
@@ -233,4 +238,89 @@ fn check_sections(header: &Header, sections: &[SectionInfo], external: bool) -> 
         chunk_shift: u32::from(header.chunk_shift),
         external,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pack::{Pack, ReadError};
+    use bytemuck::Zeroable;
+    use std::any::Any;
+    use std::sync::Arc;
+
+    /// A file with holes: a page of header, a trailer, zeros between.
+    struct Sparse {
+        page: Vec<u8>,
+        bytes: u64,
+    }
+
+    impl Source for Sparse {
+        fn len(&self) -> u64 {
+            self.bytes
+        }
+
+        fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
+            for (at, byte) in (offset..).zip(into) {
+                *byte = match self.bytes - at {
+                    left @ ..=TRAILER_BYTES => TRAILER_UNIT[(TRAILER_BYTES - left) as usize % TRAILER_UNIT.len()],
+                    _ => self.page.get(at as usize).copied().unwrap_or(0),
+                };
+            }
+            Ok(())
+        }
+
+        fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+            self
+        }
+    }
+
+    /// A header that fits itself: so much payload, and an index without keys that is so long.
+    fn forged(payload_bytes: u64, record_bytes: u64) -> Sparse {
+        let mut header = Header { magic: MAGIC, major: MAJOR, shard_count: 1, ..Zeroable::zeroed() };
+        (header.header_bytes, header.chunk_shift, header.page_shift) = (HEADER_BYTES as u32, CHUNK_SHIFT, PAGE_SHIFT);
+        let chunks = payload_bytes.div_ceil(CHUNK_BYTES);
+        let index = HEADER_BYTES + payload_bytes;
+        let (radix, sums) = (index + record_bytes, align_up(index + record_bytes + 8, SECTION_ALIGN));
+        let page_sums = align_up(sums + chunks * 8, PAGE_BYTES);
+        let pages = (page_sums - index) / PAGE_BYTES;
+        let trailer = align_up(page_sums + pages * 8, PAGE_BYTES);
+        let rows = [
+            (HEADER_BYTES, payload_bytes, 0),
+            (index, record_bytes, 0),
+            (radix, 0, 0),
+            (radix, 0, 0),
+            (radix, 8, 2),
+            (sums, chunks * 8, chunks),
+            (page_sums, pages * 8, pages),
+            (trailer, TRAILER_BYTES, 0),
+        ];
+        for (number, (offset, bytes, items)) in rows.into_iter().enumerate() {
+            header.sections[number] = SectionRow { kind: number as u32 + 1, flags: 0, offset, bytes, items };
+        }
+        header.file_bytes = trailer + TRAILER_BYTES;
+        let mut page = bytemuck::bytes_of(&header).to_vec();
+        page.resize(HEADER_CHECKSUM_AT, 0);
+        let checksum = xxh3_64(&page);
+        page.extend(checksum.to_le_bytes());
+        Sparse { page, bytes: header.file_bytes }
+    }
+
+    #[test]
+    fn a_file_of_holes_cannot_ask_for_all_of_memory() {
+        let at = offset_of!(Header, sections) as u64;
+        let open = |payload_bytes, record_bytes| Pack::from_source(Arc::new(forged(payload_bytes, record_bytes)));
+        for payload_bytes in [PAYLOADS_BYTES_MAX + PAGE_BYTES, 1 << 58] {
+            let what = "a pack may have at most 64 TiB of payloads";
+            assert_eq!(open(payload_bytes, 0).unwrap_err(), PackError::Header { offset: at, what });
+        }
+        for record_bytes in [INDEX_BYTES_MAX, 1 << 58] {
+            let what = "a pack may have at most 4 TiB of index, from the records to the page checksums";
+            assert_eq!(open(0, record_bytes).unwrap_err(), PackError::Header { offset: at, what });
+        }
+        // The largest is refused for no number, only because its zeros are not what the checksums say.
+        for (payload_bytes, record_bytes) in [(0, 0), (PAYLOADS_BYTES_MAX, INDEX_BYTES_MAX / 2)] {
+            let opened = open(payload_bytes, record_bytes);
+            assert!(matches!(opened, Ok(_) | Err(PackError::Classes(_))), "{opened:?}");
+        }
+    }
 }

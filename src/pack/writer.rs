@@ -166,6 +166,12 @@ impl<W: Read + Write + Seek, S: Read + Write + Seek> PackWriter<W, S> {
         if self.slots.len() as u64 >= KEYS_MAX {
             return Err(WriteError::Whole("a pack has at most 4,294,967,295 keys; deal them to shards"));
         }
+        let room = |body: &Body<'_>| if matches!(body, Body::External(_)) { 0 } else { body.bytes() };
+        let bytes =
+            bodies.iter().fold(0, |sum: u64, body| sum.saturating_add(room(&body.1)).saturating_add(PAGE_BYTES));
+        if self.payloads.position().saturating_add(bytes) > PAYLOADS_BYTES_MAX {
+            return Err(WriteError::Whole("a pack has at most 64 TiB of payloads; deal the keys to shards"));
+        }
         let bodies = hash_bodies(entry, bodies)?;
         let classes = self.classes_of(entry, &bodies)?;
         self.broken = true; // until all of it is written
@@ -175,8 +181,8 @@ impl<W: Read + Write + Seek, S: Read + Write + Seek> PackWriter<W, S> {
         }
         let record = build_record(entry, &fields, &stored, &classes);
         let place = self.spool.append(&record)?;
-        if place / RECORD_ALIGN > PLACE_MASK {
-            return Err(WriteError::Whole("a pack has at most 16 TiB of records; deal the keys to shards"));
+        if place + record.len() as u64 > RECORDS_BYTES_MAX {
+            return Err(WriteError::Whole("a pack has at most 4 TiB of records; deal the keys to shards"));
         }
         push_by_eighths(&mut self.slots, KeySlot { hash: xxh64(entry.key.as_bytes(), 0), place });
         self.summary.encodings_dropped += dropped;
@@ -390,6 +396,19 @@ mod tests {
         assert_eq!(pack.lookup(b"/small", &mut checked, &mut record), Ok(true));
         assert!(!record.flags().external());
         assert_eq!(pack.verify(&mut |_, _| {}).problems, []);
+    }
+
+    #[test]
+    fn more_payload_than_a_reader_takes_is_refused_before_it_is_read() {
+        let (mut out, mut spool) = (Cursor::new(Vec::new()), Cursor::new(Vec::new()));
+        let mut writer = PackWriter::create(&mut out, &mut spool, WriterOptions::default()).unwrap();
+        for bytes in [PAYLOADS_BYTES_MAX, u64::MAX - PAGE_BYTES] {
+            let refused = writer.add_from(Entry { key: "/x", ..Entry::default() }, &mut Cursor::new([]), bytes);
+            assert!(matches!(refused, Err(WriteError::Whole(what)) if what.contains("64 TiB")));
+        }
+        writer.add(Entry { key: "/y", bodies: &[(Encoding::Identity, b"x")], ..Entry::default() }).unwrap();
+        writer.finish().unwrap();
+        Pack::from_bytes(out.into_inner()).unwrap();
     }
 
     /// A disk that is full after so many bytes.

@@ -29,11 +29,13 @@ use std::sync::Arc;
 /// Most files and folders that one scan takes. A directory of more is better packed from records; the scan keeps about
 /// 300 bytes for each.
 pub const DIRECTORY_ENTRIES_MAX: usize = 4_000_000;
-/// Most folders inside each other. Real paths end at 4,096 bytes; this also ends chains of links that fan out.
+/// Most folders inside each other. Real paths end at 4,096 bytes; with links, chains of them may be longer.
 pub const DIRECTORY_DEPTH_MAX: usize = 64;
 /// Longest precompressed sibling: it is held in memory while it is packed. A longer file is likely to be asked for in
 /// ranges, which are cut from the plain one.
 pub const SIBLING_BYTES_MAX: u64 = 32 * 1024 * 1024;
+/// Most names that links give one folder, beside its own. Folders with links to each other have names without end.
+pub const DIRECTORY_LINKS_MAX: u32 = 16;
 
 /// Endings of precompressed siblings.
 const SIBLINGS: [(&str, Encoding); 3] = [(".br", Encoding::Br), (".gz", Encoding::Gzip), (".zst", Encoding::Zstd)];
@@ -124,6 +126,8 @@ pub enum SkipReason {
     LinkOutside,
     /// A link to a folder that it lies in.
     LinkLoop,
+    /// A folder that links gave [`DIRECTORY_LINKS_MAX`] names already; shorter names come first.
+    TooManyNames,
     /// A link to nothing.
     LinkBroken,
     /// More than [`DIRECTORY_DEPTH_MAX`] folders inside each other.
@@ -146,6 +150,9 @@ impl fmt::Display for SkipReason {
             SkipReason::NotRegular => f.write_str("not a regular file or folder"),
             SkipReason::LinkOutside => f.write_str("a link to a place outside the directory"),
             SkipReason::LinkLoop => f.write_str("a link to a folder that it lies in"),
+            SkipReason::TooManyNames => {
+                write!(f, "links give this folder more than {DIRECTORY_LINKS_MAX} names; the others are left out")
+            }
             SkipReason::LinkBroken => f.write_str("a link to nothing"),
             SkipReason::TooDeep => write!(f, "more than {DIRECTORY_DEPTH_MAX} folders inside each other"),
             SkipReason::Unreadable(kind) => write!(f, "unreadable: {kind}"),

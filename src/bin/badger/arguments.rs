@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, io_failure};
 use crate::output::Output;
+use crate::text::say;
 use badgerserver::pack::{Summary, WriteError, WriterOptions};
 use clap::Args;
 use std::num::NonZeroUsize;
@@ -45,14 +46,14 @@ impl OutputArguments {
             0 => String::new(),
             shared => format!(" ({shared} more were equal to one of them)"),
         };
-        println!(
+        say(format_args!(
             "wrote {}: {} keys, {} payloads{shared}, {} bytes, content id {}",
             self.output.display(),
             summary.keys,
             summary.payloads,
             summary.file_bytes,
             summary.content_id
-        );
+        ));
     }
 }
 

@@ -42,7 +42,7 @@ pub(crate) fn io_failure(path: &std::path::Path, error: &std::io::Error) -> Fail
     Failure::new(format!("{}: {error}", path.display()))
 }
 
-/// The remedy for a file that is no pack. The other errors say theirs.
+/// The remedies for a file that cannot be opened or is no pack. The other errors say theirs.
 pub(crate) fn open_failure<T>(opened: Result<T, OpenError>) -> Result<T, Failure> {
     opened.map_err(|error| {
         let failure = Failure::new(error.to_string());
@@ -50,6 +50,15 @@ pub(crate) fn open_failure<T>(opened: Result<T, OpenError>) -> Result<T, Failure
             OpenError::Pack { source: PackError::NotAPack { .. }, .. } => {
                 failure.remedy("`badger pack files` and `badger pack records` make packs")
             }
+            OpenError::File { source, .. } => match source.kind() {
+                std::io::ErrorKind::NotFound => {
+                    failure.remedy("look at how the path is written, and at the folder that it starts in")
+                }
+                std::io::ErrorKind::PermissionDenied => {
+                    failure.remedy("the file must be readable for the user who runs badger")
+                }
+                _ => failure.remedy("name a pack; `badger pack files` and `badger pack records` make packs"),
+            },
             _ => failure,
         }
     })

@@ -4,6 +4,7 @@ mod arguments;
 mod compress;
 mod failure;
 mod inspect;
+mod lines;
 mod ordered;
 mod output;
 mod pack_files;
@@ -20,7 +21,11 @@ use std::process::ExitCode;
 
 /// Makes, examines and serves packs: files of precomputed answers.
 #[derive(Parser)]
-#[command(name = "badger", version, after_help = "Exit codes: 0 done, 1 failed or found problems, 2 wrong usage.")]
+#[command(
+    name = "badger",
+    version,
+    after_help = "Exit codes: 0 done, 1 failed or found problems, 2 wrong usage, 128 and the number of a signal that ended it."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -56,7 +61,7 @@ fn main() -> ExitCode {
         Command::Verify(arguments) => verify::run(&arguments),
     };
     outcome.unwrap_or_else(|failure: Failure| {
-        eprintln!("{failure}");
+        text::tell(failure);
         ExitCode::FAILURE
     })
 }

@@ -5,10 +5,17 @@ use crate::failure::{Failure, io_failure};
 use badgerserver::pack::{HEADER_BYTES, Pack, PackError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::fs::{self, File, OpenOptions};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Names that are tried for a temporary file.
+const NAMES_MAX: u32 = 10_000;
+/// Links that are followed one after the other, as many as Linux follows.
+const LINKS_MAX: u32 = 40;
 
 /// A pack under way.
 pub(crate) struct Output {
@@ -25,28 +32,35 @@ impl Output {
     /// # Errors
     /// When `target` is something else than a pack and `force` is not given, or the folder cannot be written.
     pub(crate) fn create(target: &Path, force: bool) -> Result<Output, Failure> {
-        // A link keeps its place: what it names is replaced.
-        let target = fs::canonicalize(target).unwrap_or_else(|_| target.to_owned());
+        // A link keeps its place: what it names is replaced, or made.
+        let target = follow_links(target)?;
         refuse_foreign(&target, force)?;
         let Some(name) = target.file_name() else {
             return Err(Failure::new(format!("{}: not the name of a file", target.display())));
         };
         let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut hidden = std::ffi::OsString::from(".");
+        let mut hidden = OsString::from(".");
         hidden.push(name);
-        hidden.push(format!(".{}.tmp", std::process::id()));
-        let path = folder.join(hidden);
         let temporary = Arc::new(Mutex::new(None));
         remove_on_signal(&temporary)?;
         let file = {
             let mut slot = lock(&temporary);
-            let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
-            let file = file.map_err(|error| {
-                io_failure(&path, &error).remedy(format!("{} must be a folder that can be written", folder.display()))
-            })?;
+            let (file, path) = create_new(folder, &hidden)?;
             *slot = Some(path);
             file
         };
+        // As the file that it replaces, from before anything is in it.
+        if let Ok(old) = fs::metadata(&target) {
+            let mode = old.permissions().mode() & 0o777;
+            let set = |found: fs::Metadata| match found.permissions().mode() & 0o777 == mode {
+                true => Ok(()),
+                false => file.set_permissions(Permissions::from_mode(mode)),
+            };
+            if let Err(error) = file.metadata().and_then(set) {
+                remove(&mut lock(&temporary));
+                return Err(io_failure(&target, &error).remedy("its permissions could not be kept: remove it first"));
+            }
+        }
         Ok(Output { file, folder: folder.to_owned(), target: target.clone(), temporary })
     }
 
@@ -67,14 +81,9 @@ impl Output {
 
     /// A file without a name in the same folder, for what the writer keeps out of memory.
     pub(crate) fn spool(&self) -> Result<File, Failure> {
-        let mut path = self.folder.join(".badger-spool");
-        path.as_mut_os_string().push(format!(".{}.tmp", std::process::id()));
-        let open = || -> io::Result<File> {
-            let file = OpenOptions::new().read(true).write(true).create_new(true).open(&path)?;
-            fs::remove_file(&path)?;
-            Ok(file)
-        };
-        open().map_err(|error| io_failure(&path, &error))
+        let (file, path) = create_new(&self.folder, OsStr::new(".badger-spool"))?;
+        fs::remove_file(&path).map_err(|error| io_failure(&path, &error))?;
+        Ok(file)
     }
 
     /// Gives the finished file its name.
@@ -99,6 +108,48 @@ impl Drop for Output {
     fn drop(&mut self) {
         remove(&mut lock(&self.temporary));
     }
+}
+
+/// A new file with a name that is not taken. A run that was killed leaves its own behind, and process ids come again.
+fn create_new(folder: &Path, start: &OsStr) -> Result<(File, PathBuf), Failure> {
+    let mut number = 0;
+    loop {
+        let mut name = start.to_owned();
+        name.push(match number {
+            0 => format!(".{}.tmp", std::process::id()),
+            _ => format!(".{}.{number}.tmp", std::process::id()),
+        });
+        let path = folder.join(name);
+        match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
+            Ok(file) => return Ok((file, path)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < NAMES_MAX => number += 1,
+            Err(error) => {
+                let folder = folder.display();
+                let remedy = match error.kind() {
+                    io::ErrorKind::AlreadyExists => format!("remove the .tmp files that killed runs left in {folder}"),
+                    io::ErrorKind::NotFound => format!("make the folder {folder} first, or name another file with -o"),
+                    io::ErrorKind::StorageFull => format!("make room in {folder}, or name another file with -o"),
+                    _ => format!("{folder} must be a folder that can be written"),
+                };
+                return Err(io_failure(&path, &error).remedy(remedy));
+            }
+        }
+    }
+}
+
+/// What the last of a chain of links names, which need not be there.
+fn follow_links(target: &Path) -> Result<PathBuf, Failure> {
+    let mut path = target.to_owned();
+    for _ in 0..LINKS_MAX {
+        if let Ok(real) = fs::canonicalize(&path) {
+            return Ok(real);
+        }
+        match fs::read_link(&path) {
+            Ok(next) => path = path.parent().unwrap_or(Path::new("")).join(next),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(Failure::new(format!("{}: a link that leads to itself", target.display())).remedy("name another file with -o"))
 }
 
 fn lock(slot: &Mutex<Option<PathBuf>>) -> MutexGuard<'_, Option<PathBuf>> {

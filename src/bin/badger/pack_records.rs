@@ -43,6 +43,9 @@ pub(crate) struct RecordsArguments {
     /// Keep only the keys of shard I of N, counted from 0: those with XXH64(key) % N == I
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
+    /// Make the pack even if it has no keys
+    #[arg(long)]
+    allow_empty: bool,
 }
 
 const FORMAT: &str = "Fields of a record:
@@ -101,12 +104,20 @@ pub(crate) fn run(arguments: RecordsArguments) -> Result<ExitCode, Failure> {
         move |piece: Result<Piece, Failure>| piece.map(|piece| piece.records(&plan))
     };
     let results = ordered(arguments.output.jobs(), input.pieces(), work);
+    let mut is_empty = true;
     for piece in results.map_err(|error| Failure::new(format!("threads: {error}")))? {
         let (bytes, records) = piece?;
         for record in records {
+            is_empty = false;
             add(&mut writer, &plan, &output, record?)?;
         }
         progress.advance(bytes);
+    }
+    if is_empty && !arguments.allow_empty {
+        // A command that failed at the other end of a pipe looks like this.
+        let what = if arguments.shard.is_some() { "no records for this shard" } else { "no records" };
+        return Err(Failure::new(format!("{}: {what}", plan.name))
+            .remedy("look at what makes the input; --allow-empty makes a pack without keys"));
     }
     let summary = writer.finish().map_err(|error| plan.failure(&output, error))?;
     drop(progress);

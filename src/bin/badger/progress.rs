@@ -1,5 +1,6 @@
 //! How far the work is: a line with rate and time left on a terminal, nothing in a pipe.
 
+use crate::text::tell;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// A progress line on stderr that is gone when it is dropped.
@@ -35,7 +36,7 @@ impl Progress {
 
     /// Prints a line without tearing the progress line.
     pub(crate) fn warn(&self, line: &str) {
-        self.0.suspend(|| eprintln!("warning: {line}"));
+        self.0.suspend(|| tell(format_args!("warning: {line}")));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use base64::Engine;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use std::fmt;
 use std::path::PathBuf;
@@ -119,7 +119,10 @@ impl<'de> serde::Deserialize<'de> for Fields {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
                 let mut fields: Vec<(String, Value)> = Vec::with_capacity(4);
-                while let Some((name, value)) = map.next_entry::<String, Value>()? {
+                while let Some((name, Strict { value, twice })) = map.next_entry::<String, Strict>()? {
+                    if let Some(twice) = twice {
+                        return Err(serde::de::Error::custom(format!("field {name:?}: {twice:?} is there twice")));
+                    }
                     if fields.iter().any(|field| field.0 == name) {
                         return Err(serde::de::Error::custom(format!("field {name:?} is there twice")));
                     }
@@ -129,6 +132,82 @@ impl<'de> serde::Deserialize<'de> for Fields {
             }
         }
         deserializer.deserialize_map(Collect)
+    }
+}
+
+/// A value, and a name that an object in it has twice: by itself, [`Value`] keeps the last of them.
+struct Strict {
+    value: Value,
+    twice: Option<String>,
+}
+
+impl From<Value> for Strict {
+    fn from(value: Value) -> Strict {
+        Strict { value, twice: None }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Strict {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Strict, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Strict;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_unit<E>(self) -> Result<Strict, E> {
+                Ok(Value::Null.into())
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Strict, E> {
+                Ok(Value::from(value).into())
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Strict, E> {
+                Ok(Value::from(value).into())
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Strict, E> {
+                Ok(Value::from(value).into())
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Strict, E> {
+                Ok(Value::from(value).into())
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Strict, E> {
+                Ok(Value::from(value).into())
+            }
+
+            fn visit_string<E>(self, value: String) -> Result<Strict, E> {
+                Ok(Value::from(value).into())
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Strict, A::Error> {
+                let (mut values, mut found) = (Vec::new(), None);
+                while let Some(Strict { value, twice }) = list.next_element()? {
+                    found = found.or(twice);
+                    values.push(value);
+                }
+                Ok(Strict { value: values.into(), twice: found })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Strict, A::Error> {
+                let (mut values, mut found) = (serde_json::Map::new(), None);
+                while let Some((name, Strict { value, twice })) = map.next_entry::<String, Strict>()? {
+                    found = found.or(twice);
+                    if values.contains_key(&name) {
+                        found.get_or_insert(name);
+                    } else {
+                        values.insert(name, value);
+                    }
+                }
+                Ok(Strict { value: values.into(), twice: found })
+            }
+        }
+        deserializer.deserialize_any(Collect)
     }
 }
 
@@ -311,6 +390,11 @@ mod tests {
             ("{}", "error: field \"key\" is missing"),
             (r#"{"key":5}"#, "error: field \"key\": expected a string, found a number"),
             (r#"{"key":"/a","key":"/b"}"#, "error: field \"key\" is there twice"),
+            (
+                r#"{"key":"/a","headers":{"X-B":"1","X-A":"2","X-B":"1"}}"#,
+                "error: field \"headers\": \"X-B\" is there twice\n",
+            ),
+            (r#"{"key":"/a","headers":{"X":"1"}"#, "error: column 31: not JSON: EOF while parsing an object"),
             (r#"{"key":"/a","type":5}"#, "error: field \"type\": expected a string, found a number"),
             (r#"{"key":"/a","typ":"x"}"#, "error: unknown field \"typ\"\n help: the fields are key, type, text"),
             (r#"{"key":"/a","text":"","file":""}"#, "error: more than one of the fields"),

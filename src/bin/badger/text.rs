@@ -1,7 +1,7 @@
 //! What people read: numbers with separators, keys made safe for a terminal, dumps of bytes.
 
 use crate::failure::Failure;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::io::{self, BufWriter, StdoutLock, Write};
 
 /// `1234567` as `1,234,567`.
@@ -52,6 +52,16 @@ pub(crate) fn hexdump(offset: u64, bytes: &[u8]) -> String {
         text.push('\n');
     }
     text
+}
+
+/// A line on stdout. That nobody reads it is no reason to stop: `println!` would panic.
+pub(crate) fn say(line: impl fmt::Display) {
+    let _ = io::stdout().lock().write_all(format!("{line}\n").as_bytes());
+}
+
+/// A line on stderr, in one piece; as [`say`].
+pub(crate) fn tell(line: impl fmt::Display) {
+    let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Writes to stdout with a buffer. That the reader went away (`| head`) is no error.

@@ -3,7 +3,7 @@
 
 use super::pack::{Inline, Packed, Packing, write_files};
 use super::{DirectoryError, Scan, Skipped, scan};
-use crate::pack::{Pack, PackWriter, WriterOptions};
+use crate::pack::{Pack, PackWriter, WriteError, WriterOptions};
 use crate::route::{FileTable, Mount, Router};
 use crate::server::pack_file::mapped;
 use crate::sys::ContentFile;
@@ -55,9 +55,15 @@ fn pack_privately(scan: &Scan, inline: Inline) -> Result<(Pack, Packed), Directo
     let temporary = |error| DirectoryError::Temporary { path: folder.clone(), error };
     let file = unlinked_temporary(&folder).map_err(temporary)?;
     let spool = unlinked_temporary(&folder).map_err(temporary)?;
-    let writer = PackWriter::create_private(&file, spool, WriterOptions::default()).map_err(DirectoryError::Write)?;
+    // Files that are packed are read before: what fails in the writer are the temporary files.
+    let full = |error| match error {
+        DirectoryError::Write(WriteError::Io(error)) => temporary(error),
+        error => error,
+    };
+    let writer = PackWriter::create_private(&file, spool, WriterOptions::default())
+        .map_err(|error| full(DirectoryError::Write(error)))?;
     let mut packing = Packing { immutable: &|_| false, prepare: &mut Scan::prepare };
-    let packed = write_files(scan, writer, &mut packing, Some(inline))?;
+    let packed = write_files(scan, writer, &mut packing, Some(inline)).map_err(full)?;
     let file = ContentFile::from_file(file).map_err(temporary)?;
     Ok((mapped(file, Pack::from_source_private).map_err(DirectoryError::Open)?, packed))
 }

@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 use super::{
-    DIRECTORY_DEPTH_MAX, DIRECTORY_ENTRIES_MAX, DirectoryError, SIBLING_BYTES_MAX, SIBLINGS, Scan, ScannedFile,
-    Sibling, SkipReason, Skipped, redirects,
+    DIRECTORY_DEPTH_MAX, DIRECTORY_ENTRIES_MAX, DIRECTORY_LINKS_MAX, DirectoryError, SIBLING_BYTES_MAX, SIBLINGS, Scan,
+    ScannedFile, Sibling, SkipReason, Skipped, redirects,
 };
 use crate::pack::key;
 use crate::sys::file::Directory;
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -25,8 +27,23 @@ pub fn scan(root: &Path) -> Result<Scan, DirectoryError> {
     let real = fs::canonicalize(root).map_err(failed)?;
     fs::read_dir(&real).map_err(failed)?;
     let site = Arc::new(Directory::open(&real).map_err(failed)?);
-    let mut walk = Walk { root: &real, files: Vec::new(), skipped: Vec::new(), seen: 0 };
-    walk.folder("/", &mut vec![PathBuf::new()]).map_err(|TooMany| DirectoryError::TooMany { path: root.to_owned() })?;
+    let found = fs::metadata(&real).map_err(failed)?;
+    let mut walk = Walk {
+        root: &real,
+        files: Vec::new(),
+        skipped: Vec::new(),
+        seen: 0,
+        folders: VecDeque::new(),
+        names: BTreeMap::new(),
+    };
+    walk.folders.push_back(Folder {
+        key: "/".to_owned(),
+        path: PathBuf::new(),
+        chain: Arc::new(Chain { identity: identity(&found), depth: 1, parent: None }),
+    });
+    while let Some(folder) = walk.folders.pop_front() {
+        walk.folder(&folder).map_err(|TooMany| DirectoryError::TooMany { path: root.to_owned() })?;
+    }
     let Walk { mut files, mut skipped, .. } = walk;
     files.sort_unstable_by(|one, other| one.key.cmp(&other.key));
     join_siblings(&mut files, &mut skipped);
@@ -37,58 +54,65 @@ pub fn scan(root: &Path) -> Result<Scan, DirectoryError> {
 /// The walk ends: [`DIRECTORY_ENTRIES_MAX`].
 struct TooMany;
 
+/// What a folder is, whatever it is called.
+type Identity = (u64, u64);
+
+fn identity(found: &Metadata) -> Identity {
+    (found.dev(), found.ino())
+}
+
+/// A folder to be walked.
+struct Folder {
+    /// Ends in a slash.
+    key: String,
+    /// The real path, from the root.
+    path: PathBuf,
+    chain: Arc<Chain>,
+}
+
+/// A folder and those that it is in, by the names that were followed.
+struct Chain {
+    identity: Identity,
+    depth: usize,
+    parent: Option<Arc<Chain>>,
+}
+
+impl Chain {
+    fn contains(&self, identity: Identity) -> bool {
+        let mut chain = Some(self);
+        while let Some(here) = chain {
+            if here.identity == identity {
+                return true;
+            }
+            chain = here.parent.as_deref();
+        }
+        false
+    }
+}
+
+/// Breadth first, each folder in the order of its names: so it is the longest names that are left out of too many, the same
+/// ones each time.
 struct Walk<'a> {
     root: &'a Path,
     files: Vec<ScannedFile>,
     skipped: Vec<Skipped>,
     seen: usize,
+    folders: VecDeque<Folder>,
+    /// How many names links have given each folder.
+    names: BTreeMap<Identity, u32>,
 }
 
 impl Walk<'_> {
-    /// Walks one folder. `key` ends in a slash; `parents` are the real paths of the folders that the walk is in, this
-    /// one last.
-    fn folder(&mut self, key: &str, parents: &mut Vec<PathBuf>) -> Result<(), TooMany> {
-        let here = parents[parents.len() - 1].clone();
-        let listing = match fs::read_dir(self.root.join(&here)) {
-            Ok(listing) => listing,
-            Err(error) => {
-                self.skip(here, SkipReason::Unreadable(error.kind()));
-                return Ok(());
-            }
-        };
-        for entry in listing {
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(error) => {
-                    self.skip(here, SkipReason::Unreadable(error.kind()));
-                    return Ok(());
-                }
-            };
-            let name = entry.file_name();
-            if name.as_encoded_bytes().first() == Some(&b'.') {
-                continue;
-            }
-            self.seen += 1;
-            if self.seen > DIRECTORY_ENTRIES_MAX {
-                return Err(TooMany);
-            }
+    fn folder(&mut self, folder: &Folder) -> Result<(), TooMany> {
+        let Folder { key, path: here, chain } = folder;
+        for name in self.names_in(here)? {
             let path = here.join(&name);
             let Some(name) = name.to_str() else {
                 self.skip(path, SkipReason::NotUtf8);
                 continue;
             };
-            match self.resolve(path, parents) {
-                Ok((path, found)) if found.is_dir() => {
-                    let key = format!("{key}{name}/");
-                    if let Err(error) = key::validate(&key) {
-                        self.skip(path, SkipReason::Key(error));
-                        continue;
-                    }
-                    parents.push(path);
-                    let walked = self.folder(&key, parents);
-                    parents.pop();
-                    walked?;
-                }
+            match self.resolve(path, chain) {
+                Ok((path, found)) if found.is_dir() => self.enter(format!("{key}{name}/"), path, &found, chain),
                 Ok((path, found)) => self.file(key, name, path, &found),
                 Err(skipped) => self.skipped.push(skipped),
             }
@@ -96,8 +120,58 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// The names in a folder, sorted, but for the hidden ones.
+    fn names_in(&mut self, here: &Path) -> Result<Vec<OsString>, TooMany> {
+        let mut names = Vec::new();
+        match fs::read_dir(self.root.join(here)) {
+            Err(error) => self.skip(here.to_owned(), SkipReason::Unreadable(error.kind())),
+            Ok(listing) => {
+                for entry in listing {
+                    let name = match entry {
+                        Ok(entry) => entry.file_name(),
+                        Err(error) => {
+                            self.skip(here.to_owned(), SkipReason::Unreadable(error.kind()));
+                            break;
+                        }
+                    };
+                    if name.as_encoded_bytes().first() == Some(&b'.') {
+                        continue;
+                    }
+                    self.seen += 1;
+                    if self.seen > DIRECTORY_ENTRIES_MAX {
+                        return Err(TooMany);
+                    }
+                    names.push(name);
+                }
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Puts a folder on the list, unless links gave it too many names already. Its own name always counts.
+    fn enter(&mut self, key: String, path: PathBuf, found: &Metadata, parent: &Arc<Chain>) {
+        if let Err(error) = key::validate(&key) {
+            return self.skip(path, SkipReason::Key(error));
+        }
+        let identity = identity(found);
+        if path.to_str() != Some(key.trim_matches('/')) {
+            let names = self.names.entry(identity).or_insert(0);
+            *names += 1;
+            if *names > DIRECTORY_LINKS_MAX {
+                // Told once: there may be as many of them as there are names.
+                if *names == DIRECTORY_LINKS_MAX + 1 {
+                    self.skip(path, SkipReason::TooManyNames);
+                }
+                return;
+            }
+        }
+        let chain = Chain { identity, depth: parent.depth + 1, parent: Some(Arc::clone(parent)) };
+        self.folders.push_back(Folder { key, path, chain: Arc::new(chain) });
+    }
+
     /// The real path of what was found, from the root, and what it is: a regular file or a folder to walk.
-    fn resolve(&self, path: PathBuf, parents: &[PathBuf]) -> Result<(PathBuf, Metadata), Skipped> {
+    fn resolve(&self, path: PathBuf, chain: &Chain) -> Result<(PathBuf, Metadata), Skipped> {
         let skip = |reason| Skipped { path: path.clone(), reason };
         let unreadable = |error: io::Error| skip(SkipReason::Unreadable(error.kind()));
         let mut found = fs::symlink_metadata(self.root.join(&path)).map_err(unreadable)?;
@@ -112,10 +186,10 @@ impl Walk<'_> {
             found = fs::symlink_metadata(&target).map_err(unreadable)?;
         }
         if found.is_dir() {
-            if parents.contains(&real) {
+            if chain.contains(identity(&found)) {
                 return Err(skip(SkipReason::LinkLoop));
             }
-            if parents.len() > DIRECTORY_DEPTH_MAX {
+            if chain.depth > DIRECTORY_DEPTH_MAX {
                 return Err(skip(SkipReason::TooDeep));
             }
         } else if !found.is_file() {
@@ -283,6 +357,31 @@ pub(super) mod tests {
                 ("ring", SkipReason::Unreadable(ring)),
             ]
         );
+    }
+
+    #[test]
+    fn folders_that_link_to_each_other_end() {
+        let folder = Folder::new("mesh");
+        let names: Vec<String> = (10..40).map(|number| format!("d{number}")).collect();
+        for name in &names {
+            folder.write(&format!("{name}/file"), b"x");
+            for other in names.iter().filter(|other| *other != name) {
+                symlink(format!("../{other}"), folder.0.join(name).join(other)).unwrap();
+            }
+        }
+        symlink("d39", folder.0.join("zz")).unwrap();
+        let found = scan(&folder.0).unwrap();
+        // Its own name, then the shortest of the others in their order.
+        let of_last: Vec<_> = found.files.iter().filter(|file| file.path == "d39/file").collect();
+        assert_eq!(of_last.len(), 1 + DIRECTORY_LINKS_MAX as usize);
+        assert_eq!(found.files.len(), names.len() * (1 + DIRECTORY_LINKS_MAX as usize));
+        for key in ["/d39/file", "/zz/file", "/d10/d39/file"] {
+            assert!(of_last.iter().any(|file| file.key == key), "{key}");
+        }
+        let cut = found.skipped.iter().filter(|skipped| skipped.reason == SkipReason::TooManyNames);
+        assert_eq!(cut.count(), names.len(), "each is told once");
+        let again = scan(&folder.0).unwrap();
+        assert_eq!((found.files, found.skipped), (again.files, again.skipped));
     }
 
     #[test]
