@@ -67,7 +67,7 @@ pub(crate) const ROWS: [Row; 15] = [
     Row { name: "pack 1 KiB", ceiling_gate: Some(1.25), nginx_gate: Some(0.70), ..PLAIN },
     // As many as nginx can keep open under a common limit of 20,000 files.
     Row { name: "pack 1 KiB, 10,000 keys", keys: 10_000, ceiling_gate: Some(1.25), nginx_gate: Some(0.70), ..PLAIN },
-    Row { name: "pack 1 KiB, one key", keys: 1, ..PLAIN },
+    Row { name: "pack 1 KiB, one key", keys: 1, ceiling_gate: Some(1.25), nginx_gate: Some(0.70), ..PLAIN },
     Row { name: "pack 1 KiB, browser's head", lines: BROWSER, ..PLAIN },
     Row { name: "pack 1 KiB, 16 pipelined", depth: 16, with_nginx: false, ceiling_gate: Some(2.0), ..PLAIN },
     Row { name: "pack 25 KiB", class: MIDDLE, keys: MIDDLE.keys, ..PLAIN },
