@@ -196,6 +196,8 @@ fn a_signal_leaves_nothing() {
     for (name, number) in [("TERM", 15), ("INT", 2), ("HUP", 1)] {
         let folder = Folder::new(&format!("signal-{name}"));
         let mut child = spawn(&folder, "pack records - -o p.badger");
+        // Held: waiting for a child closes its standard input first, and the end of that is another way to end.
+        let input = child.stdin.take();
         let deadline = Instant::now() + Duration::from_secs(30);
         while folder.names().is_empty() {
             assert!(Instant::now() < deadline, "no temporary file");
@@ -205,6 +207,7 @@ fn a_signal_leaves_nothing() {
             std::process::Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
         assert!(sent.success());
         assert_eq!(child.wait().unwrap().signal(), Some(number));
+        drop(input);
         assert!(folder.names().is_empty(), "{:?}", folder.names());
     }
 }
