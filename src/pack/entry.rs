@@ -51,7 +51,6 @@ impl Default for Entry<'_> {
 
 /// A payload that stays outside the pack.
 #[derive(Clone, Copy, Debug)]
-#[allow(dead_code)] // the scan of a directory is the only user
 pub(crate) struct External {
     /// What [`super::Variant::payload_offset`] will give.
     pub(crate) number: u64,

@@ -21,7 +21,7 @@ pub const HEADER_BYTES: u64 = 4096;
 /// Bytes of the trailer: the last page, which holds nothing else.
 pub(super) const TRAILER_BYTES: u64 = PAGE_BYTES;
 /// What the trailer repeats. No byte is zero: truncating a file zeroes what is left of its last page, and no signal
-/// says so, so a reader of a mapping looks at the last byte of the file after each read. While that is not zero, nothing
+/// says so, so a reader of a mapping looks at the last byte of the file after its reads. While that is not zero, nothing
 /// before it was cut.
 pub(super) const TRAILER_UNIT: [u8; 8] = *b"\nBADGER\n";
 /// Bytes of payload under one checksum: 64 KiB is hashed in some 4 us, so a range of a large file stays cheap.

@@ -30,7 +30,6 @@ mod writer;
 
 pub use checked::Checked;
 pub use entry::Entry;
-#[allow(unused_imports)] // the scan of a directory is the only user
 pub(crate) use entry::External;
 pub use error::{LookupError, PackError, WriteError};
 pub use field::FieldError;

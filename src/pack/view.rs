@@ -136,7 +136,6 @@ impl Pack {
     }
 
     /// Opens a pack that the library made for itself: it may name payloads outside the file.
-    #[allow(dead_code)] // the scan of a directory is the only user
     pub(crate) fn from_source_private(source: Arc<dyn Source>) -> Result<Pack, PackError> {
         Pack::open_with(source, Access::Private)
     }

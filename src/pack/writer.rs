@@ -119,7 +119,6 @@ impl<W: Read + Write + Seek, S: Read + Write + Seek> PackWriter<W, S> {
     }
 
     /// Begins a pack whose records may name payloads outside it. Only [`super::Pack::from_source_private`] opens it.
-    #[allow(dead_code)] // the scan of a directory is the only user
     pub(crate) fn create_private(out: W, spool: S, options: WriterOptions) -> Result<PackWriter<W, S>, WriteError> {
         Ok(PackWriter { external: true, ..PackWriter::create(out, spool, options)? })
     }
@@ -148,7 +147,6 @@ impl<W: Read + Write + Seek, S: Read + Write + Seek> PackWriter<W, S> {
     }
 
     /// Adds one entry whose only payload stays outside the pack.
-    #[allow(dead_code)] // the scan of a directory is the only user
     pub(crate) fn add_external(&mut self, entry: Entry<'_>, external: External) -> Result<(), WriteError> {
         assert!(
             self.external && entry.bodies.is_empty(),
