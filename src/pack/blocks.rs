@@ -6,7 +6,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 /// Writes end at multiples of this. A file system keeps what one call writes in pieces of memory as large as its length and
 /// its place allow, and `sendfile` of a large payload costs a fifth more from small pieces than from large ones.
-const WRITE_BYTES: u64 = 1024 * 1024;
+const WRITE_BYTES: u64 = 2 * 1024 * 1024;
 /// Bytes taken in before what is full is hashed and written.
 const STEP_BYTES: usize = 64 * 1024;
 
