@@ -17,7 +17,7 @@
 pub(crate) mod choose;
 pub(crate) mod epoll;
 pub(crate) mod outgoing;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod sim;
 
 pub(crate) use outgoing::{Outgoing, Span};

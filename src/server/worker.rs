@@ -173,12 +173,12 @@ impl<R: Ring> Worker<R> {
     }
 
     /// Connections open now.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn connections(&self) -> usize {
         self.slots.len()
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn ring_mut(&mut self) -> &mut R {
         &mut self.ring
     }
@@ -528,6 +528,10 @@ enum Said {
     Failed,
     Tick,
 }
+
+#[cfg(any(test, fuzzing))]
+#[path = "worker_fuzz.rs"]
+pub(crate) mod fuzz;
 
 #[cfg(test)]
 #[path = "worker_tests.rs"]
