@@ -116,11 +116,13 @@ mod tests {
         }
     }
 
-    /// Inputs that have once failed.
+    /// Inputs that have once failed, and with `FUZZ_CORPUS=folder` what a fuzzer has collected there (`fuzz/coverage`).
     #[test]
     fn the_regressions_hold() {
         for (name, function) in TARGETS {
-            for (path, bytes) in inputs(&folder("regressions").join(name)) {
+            let collected = std::env::var_os("FUZZ_CORPUS").map(|folder| inputs(&PathBuf::from(folder).join(name)));
+            let regressions = inputs(&folder("regressions").join(name));
+            for (path, bytes) in regressions.into_iter().chain(collected.unwrap_or_default()) {
                 let held = std::panic::catch_unwind(|| function(&bytes));
                 assert!(held.is_ok(), "{}", path.display());
             }

@@ -76,7 +76,7 @@ fn changed(draws: &mut Draws<'_>, is_resealed: bool) -> (Vec<u8>, bool) {
         };
         let at = place.start + usize::from(u16::from_le_bytes([draws.byte(), draws.byte()])) % place.len().max(1);
         let width = [1, 2, 4, 8][draws.below(4)];
-        let new = draws.bytes(width);
+        let new = draws.bytes(width.min(bytes.len() - at));
         bytes[at..at + new.len()].copy_from_slice(new);
     }
     let is_changed = bytes != pack_seed();
@@ -124,7 +124,8 @@ fn examine(bytes: Vec<u8>, more: &[u8]) -> bool {
         match pack.lookup(key, &mut checked, &mut record) {
             Ok(true) => {
                 assert_eq!(record.key(), key);
-                is_good &= examine_record(&pack, &record, &mut checked, &mut scratch).unwrap_or_else(|error| told(&error));
+                is_good &=
+                    examine_record(&pack, &record, &mut checked, &mut scratch).unwrap_or_else(|error| told(&error));
             }
             Ok(false) => is_good &= !KEYS.iter().any(|known| known.as_bytes() == key),
             Err(error) => is_good &= told(&error),
@@ -134,7 +135,10 @@ fn examine(bytes: Vec<u8>, more: &[u8]) -> bool {
     for record in pack.entries() {
         count += 1;
         match record {
-            Ok(record) => is_good &= examine_record(&pack, &record, &mut checked, &mut scratch).unwrap_or_else(|error| told(&error)),
+            Ok(record) => {
+                is_good &=
+                    examine_record(&pack, &record, &mut checked, &mut scratch).unwrap_or_else(|error| told(&error))
+            }
             Err(error) => is_good &= told(&error),
         }
     }

@@ -55,8 +55,16 @@ const CHUNKED: &[&str] = &[
     "3|ab",
 ];
 
-const RANGES: &[&str] =
-    &["bytes=0-9", "bytes=5-", "bytes=-5", "bytes=0-0,2-3 ,\t-1", "bytes=0-,5-6", "BYTES=007-0008", "bytes=-0", "x=1-2"];
+const RANGES: &[&str] = &[
+    "bytes=0-9",
+    "bytes=5-",
+    "bytes=-5",
+    "bytes=0-0,2-3 ,\t-1",
+    "bytes=0-,5-6",
+    "BYTES=007-0008",
+    "bytes=-0",
+    "x=1-2",
+];
 
 const CODINGS: &[&str] = &[
     "gzip, deflate, br, zstd",
@@ -78,8 +86,15 @@ const TARGETS: &[&str] = &[
     "/\"<>^`{|}[]",
 ];
 
-const HOSTS: &[&str] =
-    &["a.example:80", "[::ffff:192.0.2.1]:443", "[v1.a:b]", "b%C3%BCcher.example", "127.0.0.1:", "user@a", "[fe80::1%25e]"];
+const HOSTS: &[&str] = &[
+    "a.example:80",
+    "[::ffff:192.0.2.1]:443",
+    "[v1.a:b]",
+    "b%C3%BCcher.example",
+    "127.0.0.1:",
+    "user@a",
+    "[fe80::1%25e]",
+];
 
 const DATES: &[&str] = &[
     "Sun, 06 Nov 1994 08:49:37 GMT",

@@ -254,9 +254,7 @@ fn act(guest: &mut Guest, what: u8, how: u8, script: &mut Script<'_>) {
             guest.reads = how < 12;
             guest.client.set_pace(match how {
                 0..=3 => Pace::All,
-                4..=11 => {
-                    Pace::Slow { bytes: 500 * usize::from(how), pause_nanos: 1 + u64::from(how) * SECOND / 50 }
-                }
+                4..=11 => Pace::Slow { bytes: 500 * usize::from(how), pause_nanos: 1 + u64::from(how) * SECOND / 50 },
                 _ => Pace::Never,
             });
         }
