@@ -21,7 +21,7 @@ use crate::http::{Batch, Closed, Conn, Env, Input, Moment, Part, Scratch, Step, 
 use crate::limits::Limits;
 use crate::ring::{Completion, Ending, Outgoing, Ring, Token};
 use crate::sys::{self, Peer};
-use crossbeam::channel::Receiver;
+use crossbeam_channel::Receiver;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
