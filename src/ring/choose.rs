@@ -64,8 +64,12 @@ fn try_uring() -> io::Result<Chosen> {
     if is_android() {
         return Err(io::Error::new(io::ErrorKind::Unsupported, "Android forbids io_uring; use auto or epoll"));
     }
-    match super::uring::Uring::new() {
-        Ok(_) => Ok(Chosen { backend: Available::IoUring, reason: "asked for" }),
+    // In a thread of its own: the kernel interrupts the calls of a thread that had a ring.
+    let tried =
+        std::thread::Builder::new().name("badger-probe".to_owned()).spawn(|| super::uring::Uring::new().map(drop));
+    let outcome = tried.and_then(|thread| thread.join().unwrap_or_else(|_| Err(io::ErrorKind::Other.into())));
+    match outcome {
+        Ok(()) => Ok(Chosen { backend: Available::IoUring, reason: "asked for" }),
         Err(error) => {
             let why = match error.raw_os_error() {
                 Some(sys::errno::ENOSYS) => "this kernel has no io_uring (Linux 5.19 has what is needed)",

@@ -1,7 +1,9 @@
 //! The seam over io_uring: accepts and receives that go on by themselves, and plain calls for the way out.
 //!
 //! ```text
-//! accept:  one multishot accept a listener
+//! accept:  one at a time for each listener, replaced when the worker has taken its connection. So a listener that is paused
+//!          has taken one too many at most, a worker that is busy asks for none, and workers that share a listener take
+//!          turns: the kernel wakes the one that has waited longest
 //! recv:    bytes that came ahead ?  queue them for `next`  :  arm a receive (the first of a connection once, later ones
 //!          multishot) that takes a buffer when bytes come, so an idle connection holds none
 //!          no buffer left  ->  a plain receive in `next`, into one of our own; none there  ->  a poll
@@ -25,7 +27,7 @@ use super::{Completion, Ending, Now, Outgoing, Ring, Token, read_clock};
 use crate::limits::RECEIVE_BYTES;
 use crate::sys::socket::{Accepting, BACKLOG_CONNECTIONS, is_of_one_connection};
 use crate::sys::uring::{Event, Interest, Kernel, Operation, Outcome, Times};
-use crate::sys::{self, Listener, Socket};
+use crate::sys::{self, Listener, Peer, Socket};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd;
@@ -72,6 +74,8 @@ struct Listening {
     /// It is to accept.
     is_wanted: bool,
     accept: Option<u32>,
+    /// The connection that came after it was paused.
+    held: Option<(Socket, Peer)>,
 }
 
 /// A connection, or the record of one that is over and will be used again.
@@ -119,6 +123,7 @@ impl Default for Ahead {
 #[derive(Debug)]
 enum Ready {
     Completion(Completion<Socket>),
+    Accepted(u32, Socket, Peer),
     /// Bytes that came ahead, or the end, of a record's connection of this serial.
     Deliver(u32, u32),
     /// A plain receive: there was no buffer.
@@ -242,20 +247,21 @@ impl Uring {
     }
 
     fn arm_accept(&mut self, listener: u32) {
-        let operation = self.operations.start(Kind::Accept(listener), NO_RECORD);
-        let Some(listening) = self.listeners[listener as usize].as_mut() else {
-            unreachable!("only what listens is armed")
-        };
-        listening.accept = Some(operation.number);
-        self.kernel.accept(listening.listener.as_fd(), operation);
+        let Some(listening) = self.listeners.get_mut(listener as usize).and_then(Option::as_mut) else { return };
+        if listening.is_wanted && listening.accept.is_none() {
+            let operation = self.operations.start(Kind::Accept(listener), NO_RECORD);
+            listening.accept = Some(operation.number);
+            self.kernel.accept(listening.listener.as_fd(), operation);
+        }
     }
 
-    /// Ends the accept of a listener and waits for that: it takes a call or two, and what was accepted meanwhile is told.
+    /// Ends the accept of a listener and waits for that: it takes a call or two, and what was accepted meanwhile is held.
     fn end_accept(&mut self, listener: u32) {
-        let number = |ring: &Uring| ring.listeners[listener as usize].as_ref().and_then(|listening| listening.accept);
-        if let Some(accept) = number(self) {
+        let under_way =
+            |ring: &Uring| ring.listeners[listener as usize].as_ref().and_then(|listening| listening.accept);
+        if let Some(accept) = under_way(self) {
             self.cancel(accept, true);
-            while number(self).is_some() && self.kernel.enter(None).is_ok() {
+            while under_way(self).is_some() && self.kernel.enter(None).is_ok() {
                 self.take_events();
             }
         }
@@ -365,33 +371,44 @@ impl Uring {
     }
 
     fn accepted(&mut self, listener: u32, event: Event) {
-        let mut failure = None;
-        match event.outcome {
-            Outcome::Socket(socket) => {
-                if let Some((socket, peer)) = Socket::accepted(socket) {
-                    let accepted = Completion::Accepted { listener, socket, peer };
-                    self.ready.push_back(Ready::Completion(accepted));
-                }
-            }
-            Outcome::Failed(number) if is_of_one_connection(number) => {}
-            Outcome::Failed(number) => failure = Some(io::Error::from_raw_os_error(number)),
-            // Out of memory for the socket's buffers.
-            Outcome::NoBuffer => failure = Some(io::ErrorKind::OutOfMemory.into()),
-            Outcome::Unknown => failure = Some(io::ErrorKind::Unsupported.into()),
-            Outcome::Bytes(_) | Outcome::Done | Outcome::Cancelled => {}
-        }
-        if !event.is_last {
-            return;
-        }
         let Some(listening) = self.listeners[listener as usize].as_mut() else { return };
         listening.accept = None;
+        let failure = match event.outcome {
+            Outcome::Socket(socket) => match Socket::accepted(socket) {
+                // It is replaced when the worker has taken the connection.
+                Some((socket, peer)) => return self.ready.push_back(Ready::Accepted(listener, socket, peer)),
+                None => None,
+            },
+            Outcome::Failed(number) if is_of_one_connection(number) => None,
+            Outcome::Failed(number) => Some(io::Error::from_raw_os_error(number)),
+            // Out of memory for the socket's buffers.
+            Outcome::NoBuffer => Some(io::ErrorKind::OutOfMemory.into()),
+            Outcome::Unknown => Some(io::Error::from_raw_os_error(sys::errno::EINVAL)),
+            Outcome::Bytes(_) | Outcome::Done | Outcome::Cancelled => None,
+        };
         match failure {
-            _ if !listening.is_wanted => {}
-            Some(error) => {
+            Some(error) if listening.is_wanted => {
                 listening.is_wanted = false;
                 self.ready.push_back(Ready::Completion(Completion::AcceptFailed { listener, error }));
             }
+            Some(_) => {}
             None => self.arm_accept(listener),
+        }
+    }
+
+    /// Hands a connection to the worker, unless the listener was paused meanwhile.
+    fn hand_over(&mut self, listener: u32, socket: Socket, peer: Peer) -> Option<Completion<Socket>> {
+        match self.listeners.get_mut(listener as usize).and_then(Option::as_mut) {
+            Some(listening) if !listening.is_wanted => {
+                listening.held = Some((socket, peer));
+                None
+            }
+            Some(_) => {
+                self.arm_accept(listener);
+                Some(Completion::Accepted { listener, socket, peer })
+            }
+            // It does not listen any more: what was accepted before is still told.
+            None => Some(Completion::Accepted { listener, socket, peer }),
         }
     }
 
@@ -565,7 +582,8 @@ impl Ring for Uring {
             self.listeners.resize_with(index + 1, || None);
         }
         assert!(self.listeners[index].is_none(), "listener {listener} listens already");
-        self.listeners[index] = Some(Listening { listener: Arc::clone(socket), is_wanted: true, accept: None });
+        self.listeners[index] =
+            Some(Listening { listener: Arc::clone(socket), is_wanted: true, accept: None, held: None });
         self.arm_accept(listener);
         Ok(())
     }
@@ -579,20 +597,20 @@ impl Ring for Uring {
     fn resume(&mut self, listener: u32) {
         let Some(listening) = self.listeners.get_mut(listener as usize).and_then(Option::as_mut) else { return };
         listening.is_wanted = true;
-        if listening.accept.is_none() {
-            self.arm_accept(listener);
-        }
+        let held = listening.held.take().map(|(socket, peer)| Ready::Accepted(listener, socket, peer));
+        self.ready.extend(held);
+        self.arm_accept(listener);
     }
 
     fn unlisten(&mut self, listener: u32) {
         self.pause(listener);
         let Some(listening) = self.listeners.get_mut(listener as usize).and_then(Option::take) else { return };
+        let held = listening.held.map(|(socket, peer)| Ready::Accepted(listener, socket, peer));
+        self.ready.extend(held);
         // As many as the queue can hold: under a flood it would never be seen empty.
         for _ in 0..=BACKLOG_CONNECTIONS {
             match listening.listener.accept() {
-                Accepting::Accepted(socket, peer) => {
-                    self.ready.push_back(Ready::Completion(Completion::Accepted { listener, socket, peer }));
-                }
+                Accepting::Accepted(socket, peer) => self.ready.push_back(Ready::Accepted(listener, socket, peer)),
                 Accepting::Skipped => {}
                 Accepting::Empty | Accepting::Failed(_) => break,
             }
@@ -690,6 +708,7 @@ impl Ring for Uring {
         loop {
             let found = match self.ready.pop_front()? {
                 Ready::Completion(completion) => Some(completion),
+                Ready::Accepted(listener, socket, peer) => self.hand_over(listener, socket, peer),
                 Ready::Deliver(record, serial) => self.deliver(record, serial),
                 Ready::Receive(record, serial) => self.receive_plainly(record, serial),
             };

@@ -105,10 +105,12 @@ impl Kernel {
         Ok(Kernel { ring, buffers, events: VecDeque::new(), in_flight: 0 })
     }
 
-    /// Accepts from `listener` until it is cancelled. The sockets are non-blocking and closed on exec.
+    /// Accepts one connection from `listener`. The socket is non-blocking and closed on exec.
     pub(crate) fn accept(&mut self, listener: BorrowedFd<'_>, operation: Operation) {
         let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-        let entry = opcode::AcceptMulti::new(Fd(listener.as_raw_fd())).flags(flags).build();
+        let entry = opcode::Accept::new(Fd(listener.as_raw_fd()), std::ptr::null_mut(), std::ptr::null_mut())
+            .flags(flags)
+            .build();
         self.push(entry, data_of(operation) | IS_ACCEPT);
     }
 
@@ -175,11 +177,6 @@ impl Kernel {
         self.events.pop_front()
     }
 
-    /// Whether something was told.
-    pub(crate) fn has_events(&self) -> bool {
-        !self.events.is_empty()
-    }
-
     /// The bytes of a buffer that came with [`Outcome::Bytes`].
     pub(crate) fn bytes(&self, buffer: u16) -> &[u8] {
         self.buffers.bytes(buffer)
@@ -188,12 +185,6 @@ impl Kernel {
     /// Lends a buffer to the kernel again.
     pub(crate) fn give_back(&mut self, buffer: u16) {
         self.buffers.give(buffer);
-    }
-
-    /// Receive buffers that the kernel has.
-    #[cfg(test)]
-    pub(crate) fn buffers_home(&self) -> usize {
-        self.buffers.held.iter().filter(|held| held.is_none()).count()
     }
 
     /// Ends everything that is under way and waits for it. `operation` is a number that nothing else has.
