@@ -44,7 +44,7 @@
                 reserved: [1, 'u8'],
                 width: [2, 'u16'],
                 height: [4, 'u16'],
-                reserved_2: [6, 'u16'],
+                reserved_too: [6, 'u16'],
                 path: [8, 'text']
             }},
             Title: {size: 128, fields: {
@@ -299,7 +299,7 @@
         return define(Child, members);
     }
 
-    /** Adds properties (functions named `get`) and methods to the prototype of a view. */
+    /** Adds properties (`members.get`) and methods (`members.methods`) to the prototype of a view. */
     function define(Type, members) {
         var groups = [members.get || {}, members.methods || {}];
         Object.keys(groups[0]).forEach(function (name) {
@@ -515,8 +515,8 @@
             },
             toJSON: function () {
                 return {
-                    id: this.id, uuid: this.uuid, name: this.name, original_name: this.originalName, year: this.year,
-                    kind: this.kind, runtime_minutes: this.runtimeMinutes, maturity: this.maturity,
+                    id: this.id, uuid: this.uuid, name: this.name, original_name: this.originalName, year: this.year || 0,
+                    kind: this.kind, runtime_minutes: this.runtimeMinutes || 0, maturity: this.maturity,
                     certificate: this.certificate, match_score: this.matchScore, genres: this.genres.slice(),
                     cast: this.cast.slice(), directors: this.directors.slice(), synopsis: this.synopsis,
                     season_count: this.seasonCount, episode_count: this.episodeCount, art: this.art.toJSON(),
@@ -537,8 +537,6 @@
         }
     }});
 
-    var readSheetNumber = reader('Card', 'sprite_sheet');
-
     var CardView = viewOf('Card', {
         get: {
             /** The boxart as a page asks for it: behind the assets' path; empty: there is none. */
@@ -548,7 +546,7 @@
             },
             /** Where a small boxart lies in a spritesheet; null: in none. */
             sprite: function () {
-                var number = readSheetNumber.call(this);
+                var number = this.spriteSheet;
                 if (number === 0) {
                     return null;
                 }
@@ -568,9 +566,9 @@
         methods: {
             toJSON: function () {
                 return {
-                    id: this.id, name: this.name, boxart: this.boxart, year: this.year,
-                    runtime_minutes: this.runtimeMinutes, kind: this.kind, maturity: this.maturity,
-                    match_score: this.matchScore, sprite: this.sprite
+                    id: this.id, name: this.name, boxart: this.boxart, year: this.year || 0,
+                    runtime_minutes: this.runtimeMinutes || 0, kind: this.kind, maturity: this.maturity,
+                    match_score: this.matchScore, sprite_sheet: this.spriteSheet, sprite_cell: this.spriteCell
                 };
             }
         }
@@ -603,10 +601,7 @@
             }
         },
         methods: {
-            toJSON: function () {
-                var own = this.ownMatchScore;
-                return own === null ? {id: this.card.id} : {id: this.card.id, match_score: own};
-            }
+            toJSON: function () { return {card: this.cardIndex, match_score: this.ownMatchScore}; }
         }
     });
 
@@ -630,11 +625,11 @@
                 return items.get(first + (this._positions ? this._positions[index] : index));
             },
             toJSON: function () {
-                var titles = [];
+                var items = [];
                 for (var index = 0; index < this.length; index += 1) {
-                    titles.push(this.item(index).toJSON());
+                    items.push(this.item(index).toJSON());
                 }
-                return {id: this.id, name: this.name, kind: this.kind, titles: titles};
+                return {id: this.id, name: this.name, kind: this.kind, items: items};
             }
         }
     });
@@ -644,6 +639,22 @@
     var readDevices = reader('Play', 'devices');
     var readHours = reader('Play', 'hours');
 
+    function devices(play, divisor) {
+        var shares = readDevices.call(play);
+        var named = {};
+        DEVICES.forEach(function (name, index) { named[name] = shares[index] / divisor; });
+        return named;
+    }
+
+    function hours(play, divisor) {
+        var shares = readHours.call(play);
+        var list = [];
+        for (var hour = 0; hour < shares.length; hour += 1) {
+            list.push(shares[hour] / divisor);
+        }
+        return list;
+    }
+
     var PlayView = viewOf('Play', {
         get: {
             cardIndex: reader('Play', 'card'),
@@ -651,28 +662,16 @@
             /** From 0 to 1, in steps of half a percent. */
             fractionWatched: function () { return readFraction.call(this) / 200; },
             /** The share of plays on each class of device, from 0 to 1. */
-            devices: function () {
-                var shares = readDevices.call(this);
-                var named = {};
-                DEVICES.forEach(function (name, index) { named[name] = shares[index] / 255; });
-                return named;
-            },
+            devices: function () { return devices(this, 255); },
             /** The share of plays in each hour of the day (UTC), from 0 to 1. */
-            hours: function () {
-                var shares = readHours.call(this);
-                var hours = [];
-                for (var hour = 0; hour < shares.length; hour += 1) {
-                    hours.push(shares[hour] / 255);
-                }
-                return hours;
-            }
+            hours: function () { return hours(this, 255); }
         },
         methods: {
             toJSON: function () {
                 return {
-                    title: this.card.id, last_play: this.lastPlay, fraction_watched: this.fractionWatched,
+                    card: this.cardIndex, last_play: this.lastPlay, fraction_watched: this.fractionWatched,
                     episodes_left: this.episodesLeft, plays: this.plays, plays_7_days: this.plays7Days,
-                    plays_30_days: this.plays30Days, hours: this.hours, devices: this.devices
+                    plays_30_days: this.plays30Days, devices: devices(this, 1), hours: hours(this, 1)
                 };
             }
         }
@@ -686,8 +685,8 @@
         get: {
             type: function () { return 'gallery'; },
             isDefault: function () { return (readFlags.call(this) & 1) === 1; },
-            /** 32 hexadecimal digits; empty: the cards are in the gallery itself. */
-            catalogueHash: function () { return this.layout === 'shared' ? hexadecimal(readHash.call(this)) : ''; },
+            /** 32 hexadecimal digits; zeros: the cards are in the gallery itself. */
+            catalogueHash: function () { return hexadecimal(readHash.call(this)); },
             /** Whether cards can be read: a gallery of the shared layout needs its catalogue for that. */
             hasCards: function () { return this.layout !== 'shared' || this._catalogue !== undefined; },
             cards: function () {
@@ -761,9 +760,10 @@
                     rows.push(this.row(index).toJSON());
                 }
                 return {
-                    id: this.profile, name: this.displayName, avatar: this.avatar, 'default': this.isDefault,
-                    made_at: this.madeAt, layout: this.layout, assets: this.assets, catalogue: this.catalogue,
-                    rows: rows, plays: this.plays.toJSON()
+                    layout: this.layout, 'default': this.isDefault, made_at: this.madeAt, profile: this.profile,
+                    display_name: this.displayName, avatar: this.avatar, assets: this.assets,
+                    catalogue: this.catalogue, catalogue_hash: this.catalogueHash, sheets: this.sheets.toJSON(),
+                    cards: ownCards.call(this).toJSON(), rows: rows, plays: this.plays.toJSON()
                 };
             }
         }
@@ -783,7 +783,7 @@
 
     /** The bytes of a structured field `:base64:`; null: it is none. */
     function byteSequence(header) {
-        var match = /^[ ]*:([A-Za-z0-9+\/]*)(={0,2}):[ ]*$/.exec(header);
+        var match = /^[ \t]*:([A-Za-z0-9+\/]*)(={0,2}):[ \t]*$/.exec(header);
         if (match === null || match[1].length % 4 === 1 ||
             (match[2] !== '' && (match[1].length + match[2].length) % 4 !== 0)) {
             return null;
@@ -808,8 +808,7 @@
      */
     function decodeOrder(header) {
         var bytes = typeof header === 'string' ? byteSequence(header) : null;
-        if (bytes === null || bytes.length < 4 || bytes.length % 2 !== 0 || bytes[0] !== ORDER_VERSION ||
-            bytes[1] !== 0) {
+        if (bytes === null || bytes.length < 4 || bytes.length % 2 !== 0 || bytes[0] !== ORDER_VERSION) {
             return null;
         }
         var at = 2;
