@@ -36,30 +36,30 @@
 
     // ---- Fields of a title ----
 
-    // Each takes a view and the path that art paths are relative to; in the graph a path is whole, as a page asks for it.
+    // Each takes a view and the gallery: in the graph a path of a picture is whole, as a page asks for it.
 
     function field(name) {
         return function (view) { return view[name]; };
     }
 
-    function art(title, assets) {
+    function art(title, gallery) {
         return title.art.toJSON().map(function (picture) {
-            picture.path = assets + picture.path;
+            picture.path = gallery.asset(picture.path);
             return picture;
         });
     }
 
     function picture(kind) {
-        return function (title, assets) {
+        return function (title, gallery) {
             var found = title.artOf(kind);
-            return found === null ? undefined : assets + found.path;
+            return found === null ? undefined : gallery.asset(found.path);
         };
     }
 
-    function sprite(view, assets) {
+    function sprite(view, gallery) {
         var cell = view.sprite;
         if (cell !== null) {
-            cell.sheet = assets + cell.sheet;
+            cell.sheet = gallery.asset(cell.sheet);
         }
         return cell;
     }
@@ -247,7 +247,7 @@
         if (isOfTitle) {
             var title = this.titles[id];
             var read = has.call(TITLE, name) ? TITLE[name] : TITLE_AS_CARD[name];
-            return title ? leaf(read(title, this.gallery.assets)) : UNFETCHED;
+            return title ? leaf(read(title, this.gallery)) : UNFETCHED;
         }
         if (place < 0) {
             return leaf();
@@ -259,7 +259,7 @@
         if (name === 'matchScore' && has.call(this.scores(), place)) {
             return this.scores()[place];
         }
-        return has.call(CARD, name) ? leaf(CARD[name](this.gallery.card(place), this.gallery.assets)) : leaf();
+        return has.call(CARD, name) ? leaf(CARD[name](this.gallery.card(place), this.gallery)) : leaf();
     };
 
     // ---- Answers to path sets ----

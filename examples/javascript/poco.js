@@ -570,6 +570,11 @@
 
     // ---- Cards, which galleries and catalogues have ----
 
+    /** Where a page finds a picture that a record names: behind the path of the assets, written as a URL. */
+    function asset(path) {
+        return path === '' ? '' : this.assets + path.split('/').map(encodeURIComponent).join('/');
+    }
+
     var SheetView = viewOf('Sheet', {methods: {
         toJSON: function () {
             return {
@@ -581,11 +586,8 @@
 
     var CardView = viewOf('Card', {
         get: {
-            /** The boxart as a page asks for it: behind the assets' path; empty: there is none. */
-            boxartUrl: function () {
-                var path = this.boxart;
-                return path === '' ? '' : this._root.assets + path;
-            },
+            /** The boxart as a page asks for it; empty: there is none. */
+            boxartUrl: function () { return this._root.asset(this.boxart); },
             /** Where a small boxart lies in a spritesheet; null: in none. */
             sprite: function () {
                 var number = this.spriteSheet;
@@ -623,6 +625,7 @@
             sheets: table('Catalogue', 'sheets')
         },
         methods: {
+            asset: asset,
             toJSON: function () {
                 return {assets: this.assets, cards: this.cards.toJSON(), sheets: this.sheets.toJSON()};
             }
@@ -749,6 +752,7 @@
             length: function () { return this.rows.length; }
         },
         methods: {
+            asset: asset,
             /** The row at this place, from the top; undefined: there are fewer. */
             row: function (index) {
                 var row = this.rows.get(this._order && index in this._order.rows ? this._order.rows[index] : index);
