@@ -509,30 +509,37 @@
 
     // ---- The whole graph ----
 
+    function range(count) {
+        var numbers = [];
+        while (numbers.length < count) {
+            numbers.push(numbers.length);
+        }
+        return numbers;
+    }
+
     /** The graph of a gallery, and of titles' own records if there are any, for `new falcor.Model({cache: ...})`. */
     function toJSONGraph(gallery, titles) {
         var graph = new Graph(gallery);
         var whole = {};
-        function add(path) {
-            put(whole, path, graph.at(path));
-        }
         function addAll(base, keys) {
-            keys.forEach(function (key) { add(base.concat(key)); });
+            var branch = base.reduce(function (parent, key) {
+                parent[key] = parent[key] || {};
+                return parent[key];
+            }, whole);
+            keys.forEach(function (key) { branch[key] = graph.at(base.concat(key)); });
         }
         (titles || []).forEach(function (title) { graph.titles[title.id] = title; });
-        add(['lolomo']);
-        addAll(['lists', gallery.profile], ['length']);
+        addAll([], ['lolomo']);
+        addAll(['lists', gallery.profile], ['length'].concat(range(gallery.length)));
         graph.rows().keys.forEach(function (key, place) {
             var row = graph.gallery.row(place);
-            addAll(['lists', gallery.profile], [place]);
-            addAll(['rows', key], ['id', 'name', 'kind', 'length']);
-            // Reads the first item, and so finds out that the row has its items, before they are counted through.
-            for (var index = 0; row.item(index) !== undefined; index += 1) {
-                add(['rows', key, index]);
-            }
+            // Reads an item, and so finds out that the row has its items before a number of them is believed.
+            row.item(0);
+            addAll(['rows', key], ['id', 'name', 'kind', 'length'].concat(range(row.length)));
         });
+        var cardFields = Object.keys(CARD).concat(Object.keys(PLAY));
         Object.keys(graph.cards()).forEach(function (id) {
-            addAll(['videos', id], Object.keys(CARD).concat(Object.keys(PLAY)));
+            addAll(['videos', id], cardFields);
         });
         Object.keys(graph.titles).forEach(function (id) {
             var isCard = has.call(graph.cards(), id);

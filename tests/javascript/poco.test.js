@@ -235,6 +235,21 @@ test('the order beside a gallery', () => {
     for (const header of refused) {
         assert.equal(Badger.decodeOrder(header), null, String(header));
     }
+    // Headers that the tests of the library have too, and what both sides read in them.
+    const shared = [
+        [':AQAAAA==:', { rows: [], items: {} }],
+        [':AQABAAIA:', { rows: [2], items: {} }],
+        [':AQACAAEA/v8=:', { rows: [1, 0xfffe], items: {} }],
+        [':AQABAAMAAAACAAUABAADAAEAAgE=:', { rows: [3], items: { 0: [5, 4], 3: [0x102] } }],
+        [':AQcAAA==:', { rows: [], items: {} }],
+    ];
+    for (const [header, expected] of shared) {
+        assert.deepEqual(Badger.decodeOrder(header), expected, header);
+        assert.deepEqual(Badger.decodeOrder(` ${header.replace(/=/g, '')}\t`), expected, 'without padding');
+    }
+    for (const header of [':', ':AQAAAA=', ':AQAAA:', ':AQAAAA===:', ':AQ AAA==:', ':AQAA-A==:', '::A:', '?1']) {
+        assert.equal(Badger.decodeOrder(header), null, header);
+    }
     assert.deepEqual(Badger.decodeOrder(' :AQABAAMA: '), { rows: [3], items: {} });
     assert.deepEqual(Badger.decodeOrder(':AQAAAA:'), { rows: [], items: {} }, 'padding may be left out');
 });
