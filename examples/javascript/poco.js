@@ -209,6 +209,10 @@
     var REPLACEMENT = 0xfffd;
     /** Code units that are put together at once: few enough for every engine's limit of arguments. */
     var TEXT_CHUNK = 1024;
+    /** Where `utf8` gathers code units; kept, as a text is read in every cell of a row. */
+    var UNITS = [];
+    /** From this length on the engine's own decoder is quicker than `utf8`; below it, calling it costs more. */
+    var TEXT_LONG = 40;
 
     // ---- Errors ----
 
@@ -236,7 +240,7 @@
      */
     function utf8(bytes, from, to) {
         var text = '';
-        var units = [];
+        var count = 0; // units that wait in UNITS
         var point = 0;
         var missing = 0; // continuation bytes that the character still lacks
         var lowest = 0x80;
@@ -248,7 +252,7 @@
             if (missing === 0) {
                 at += 1;
                 if (byte < 0x80) {
-                    units.push(byte);
+                    UNITS[count++] = byte;
                 } else if (byte >= 0xc2 && byte <= 0xdf) {
                     missing = 1;
                     point = byte & 0x1f;
@@ -264,11 +268,11 @@
                     missing = 3;
                     point = byte & 0x07;
                 } else {
-                    units.push(REPLACEMENT);
+                    UNITS[count++] = REPLACEMENT;
                 }
             } else if (byte < lowest || byte > highest) {
                 // The byte may start the next character, so it is looked at again.
-                units.push(REPLACEMENT);
+                UNITS[count++] = REPLACEMENT;
                 missing = 0;
                 lowest = 0x80;
                 highest = 0xbf;
@@ -279,20 +283,28 @@
                 highest = 0xbf;
                 point = (point << 6) | (byte & 0x3f);
                 if (missing === 0 && point > 0xffff) {
-                    units.push(0xd800 + ((point - 0x10000) >> 10), 0xdc00 + ((point - 0x10000) & 0x3ff));
+                    UNITS[count++] = 0xd800 + ((point - 0x10000) >> 10);
+                    UNITS[count++] = 0xdc00 + ((point - 0x10000) & 0x3ff);
                 } else if (missing === 0) {
-                    units.push(point);
+                    UNITS[count++] = point;
                 }
             }
-            if (units.length >= TEXT_CHUNK) {
-                text += String.fromCharCode.apply(null, units);
-                units.length = 0;
+            // A pair may have gone one beyond.
+            if (count >= TEXT_CHUNK) {
+                text += String.fromCharCode.apply(null, UNITS.slice(0, count));
+                count = 0;
             }
         }
         if (missing !== 0) {
-            units.push(REPLACEMENT);
+            UNITS[count++] = REPLACEMENT;
         }
-        return text + String.fromCharCode.apply(null, units);
+        return text + String.fromCharCode.apply(null, UNITS.slice(0, count));
+    }
+
+    /** The engine's decoder, where it has one that keeps a byte order mark too. */
+    var nativeText = typeof TextDecoder === 'function' ? new TextDecoder('utf-8', {ignoreBOM: true}) : null;
+    if (nativeText !== null && nativeText.ignoreBOM !== true) {
+        nativeText = null;
     }
 
     // ---- Reading of fields ----
@@ -318,6 +330,9 @@
             return '';
         }
         this.check(offset, count, 'text');
+        if (count >= TEXT_LONG && nativeText !== null) {
+            return nativeText.decode(this.array.subarray(offset, offset + count));
+        }
         return utf8(this.array, offset, offset + count);
     };
 

@@ -42,7 +42,8 @@ test('an engine without BigInt, TextDecoder, Uint8Array.from and all that came w
     assert.equal(vm.runInContext('typeof BigInt + typeof TextDecoder + typeof Uint8Array.from + typeof Map', world), 'undefined'.repeat(4));
     assert.equal(vm.runInContext('typeof Badger.load + typeof Badger.PocoDataSource + typeof Badger.toJSONGraph', world), 'function'.repeat(3));
     const title = record('Title', samples.title(12));
-    const records = [title, record('Gallery', samples.gallery(3, 4, 9)), record('Catalogue', samples.catalogue(5)), many([[12, title], [13, null]])];
+    const wrong = Buffer.from(`efbbbf${'c3a4ff'.repeat(30)}e282eda080f09f98`, 'hex');
+    const records = [record('Title', { ...samples.title(12), synopsis: wrong }), record('Gallery', samples.gallery(3, 4, 9)), record('Catalogue', samples.catalogue(5)), many([[12, title], [13, null]])];
     for (const bytes of records) {
         world.numbers = Array.from(bytes);
         const text = vm.runInContext('JSON.stringify(Badger.decode(new Uint8Array(numbers)).toJSON())', world);
