@@ -21,6 +21,8 @@
 //! * A poll for room that is not multishot spins on a client that has half-closed.
 #![forbid(unsafe_code)]
 
+mod operations;
+
 use super::doorbell::Doorbell;
 use super::transmit::{Attempt, Sending};
 use super::{Completion, Ending, Now, Outgoing, Ring, Token, read_clock};
@@ -28,6 +30,7 @@ use crate::limits::RECEIVE_BYTES;
 use crate::sys::socket::{Accepting, BACKLOG_CONNECTIONS, is_of_one_connection};
 use crate::sys::uring::{Event, Interest, Kernel, Operation, Outcome, Times};
 use crate::sys::{self, Listener, Peer, Socket};
+use operations::{Kind, NO_RECORD, Operations};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd;
@@ -136,62 +139,6 @@ enum Current {
     Nowhere,
     Buffer(u16),
     Own(usize),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Doorbell,
-    Accept(u32),
-    Receive,
-    /// Bytes to read, when there was no buffer.
-    Bytes,
-    Room,
-    Cancel(Operation),
-}
-
-/// Operations by number, each with the serial of its use.
-#[derive(Debug, Default)]
-struct Operations {
-    all: Vec<Use>,
-    free: Vec<u32>,
-}
-
-#[derive(Debug)]
-struct Use {
-    serial: u32,
-    /// What it does, and for which record; `None`: free.
-    kind: Option<(Kind, u32)>,
-}
-
-/// In place of a record's number.
-const NO_RECORD: u32 = u32::MAX;
-
-impl Operations {
-    fn start(&mut self, kind: Kind, record: u32) -> Operation {
-        let number = self.free.pop().unwrap_or_else(|| {
-            self.all.push(Use { serial: 0, kind: None });
-            self.all.len() as u32 - 1
-        });
-        let entry = &mut self.all[number as usize];
-        assert!(entry.kind.is_none(), "operation {number} is under way");
-        entry.serial = entry.serial.wrapping_add(1);
-        entry.kind = Some((kind, record));
-        Operation { number, serial: entry.serial }
-    }
-
-    fn operation(&self, number: u32) -> Operation {
-        Operation { number, serial: self.all[number as usize].serial }
-    }
-
-    /// What an operation does; `None`: it has ended.
-    fn find(&self, operation: Operation) -> Option<(Kind, u32)> {
-        self.all.get(operation.number as usize).filter(|entry| entry.serial == operation.serial)?.kind
-    }
-
-    fn end(&mut self, operation: Operation) {
-        self.all[operation.number as usize].kind = None;
-        self.free.push(operation.number);
-    }
 }
 
 impl Uring {

@@ -45,7 +45,7 @@ pub(crate) struct ServeArguments {
     /// Event loops [default: one for each core]
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
-    /// How to talk to the kernel: auto or epoll (io_uring is refused: this build does not have it)
+    /// How to talk to the kernel: auto, epoll or io_uring
     #[arg(long, default_value_t = Backend::Auto)]
     backend: Backend,
     /// Seconds that answers under way have to end after SIGTERM; what is left is cut
