@@ -9,6 +9,8 @@ mod output;
 mod pack_files;
 mod pack_gallery;
 mod pack_records;
+mod poco_json;
+mod poco_text;
 mod progress;
 mod record_line;
 mod serve;
