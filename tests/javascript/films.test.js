@@ -23,7 +23,7 @@ if (why && process.env.CI === 'true') {
 test('real films', { skip: why }, async (t) => {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'badger-films-'));
     t.after(() => fs.rmSync(folder, { recursive: true }));
-    const source = require.resolve('vega-datasets/data/movies.json');
+    const source = path.join(__dirname, 'node_modules/vega-datasets/data/movies.json');
     const told = execFileSync(VEGA_MOVIES, [source, '-o', folder], { encoding: 'utf8' });
     t.diagnostic(told.trim().split('\n').join(' | '));
     const lines = (name) => fs.readFileSync(path.join(folder, name), 'utf8').trim().split('\n').map((line) => JSON.parse(line));
