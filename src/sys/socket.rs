@@ -246,6 +246,7 @@ pub(crate) struct Socket(OwnedFd);
 
 impl Socket {
     /// A connection that the kernel accepted, non-blocking. `None`: its client has gone already.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     pub(crate) fn accepted(socket: OwnedFd) -> Option<(Socket, Peer)> {
         let mut storage = Storage::empty();
         // SAFETY: `storage` is valid for writing an address of at most `storage.len` bytes, and its length.
