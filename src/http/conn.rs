@@ -482,8 +482,9 @@ impl Conn {
             }
             BodyReader::Chunked(chunks) => {
                 let fed = chunks.feed(bytes);
-                // Asked first, since what is wrong behind the limit is not read when the bytes come one by one.
-                if chunks.body_bytes() > bytes_max {
+                // Asked first, since what is wrong behind the limit is not read when the bytes come one by one. A size says
+                // it before its data comes.
+                if chunks.body_bytes_min() > bytes_max {
                     return Body::TooLong;
                 }
                 match fed {

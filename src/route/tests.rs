@@ -29,6 +29,7 @@ fn with_request<T>(head: &str, look: impl FnOnce(&Request<'_>) -> T) -> T {
     };
     look(&Request {
         method: head.method,
+        authority: None,
         path,
         query: query.map(|query| std::str::from_utf8(query).unwrap()),
         fields: head.fields,
