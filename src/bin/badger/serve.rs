@@ -14,9 +14,7 @@ use crate::failure::{Failure, open_failure};
 use crate::lines::Lines;
 use crate::text::say;
 use badgerserver::directory::{self, DirectoryError};
-use badgerserver::{
-    Address, Backend, Error, Event, Handle, Limits, Mount, Pack, Router, Server, guard_mapped_files,
-};
+use badgerserver::{Address, Backend, Error, Event, Handle, Limits, Mount, Pack, Router, Server, guard_mapped_files};
 use clap::Args;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -69,8 +67,7 @@ impl ServeArguments {
     fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         limits.connections_max = self.connections.unwrap_or(limits.connections_max);
-        limits.connections_per_address_max =
-            self.connections_per_address.unwrap_or(limits.connections_per_address_max);
+        limits.connections_per_address_max = self.connections_per_address.unwrap_or(limits.connections_per_address_max);
         limits.idle_time_max = self.idle_time.map_or(limits.idle_time_max, Duration::from_secs);
         limits
     }
