@@ -185,6 +185,9 @@ fn a_chunked_body_is_decoded() {
 #[test]
 fn a_chunk_out_of_the_grammar_is_400() {
     for body in [
+        "||",
+        "5|abcde|||",
+        ";a||",
         "5 |abcde|0||",
         " 5|abcde|0||",
         "\t5|abcde|0||",
