@@ -16,7 +16,7 @@ use crate::ring::{Ring, Wake, epoll::Epoll};
 use crate::route::Router;
 use crate::sys::socket::BufferSizes;
 use crate::sys::{self, Peer, process, thread};
-use crossbeam::channel::{Sender, bounded, unbounded};
+use crossbeam_channel::{Sender, bounded, unbounded};
 use std::fmt;
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -219,6 +219,8 @@ impl Builder {
             };
             match chosen.backend {
                 Available::Epoll => seat.start(&mut handle, Epoll::new)?,
+                #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+                Available::IoUring => seat.start(&mut handle, crate::ring::uring::Uring::new)?,
             }
         }
         Ok(handle)

@@ -22,7 +22,7 @@ use crate::http::{Batch, Closed, Conn, Env, Input, Moment, Part, Scratch, Step, 
 use crate::limits::Limits;
 use crate::ring::{Completion, Ending, Outgoing, Ring, Token};
 use crate::sys::{self, Peer};
-use crossbeam::channel::Receiver;
+use crossbeam_channel::Receiver;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -103,6 +103,8 @@ pub(crate) struct Worker<R: Ring> {
     #[allow(clippy::vec_box)]
     spare: Vec<Box<Outgoing>>,
     arming: u32,
+    /// A receive was asked for in this turn: what the kernel has for it may come with the next one.
+    has_asked: bool,
     is_at_limit: bool,
     accept_retry: Option<u64>,
     drain: Drain,
@@ -137,6 +139,7 @@ impl<R: Ring> Worker<R> {
             reporter: parts.reporter,
             spare: Vec::new(),
             arming: 0,
+            has_asked: false,
             is_at_limit: false,
             accept_retry: None,
             drain: Drain::No,
@@ -163,6 +166,7 @@ impl<R: Ring> Worker<R> {
         self.ring.turn(self.deadline())?;
         self.read_time();
         let mut has_heard = false;
+        self.has_asked = false;
         while let Some(completion) = self.ring.next() {
             has_heard |= !matches!(completion, Completion::Sent { .. });
             self.completed(completion);
@@ -174,7 +178,7 @@ impl<R: Ring> Worker<R> {
         for event in std::mem::take(&mut self.content.events) {
             self.reporter.tell(self.moment.unix_seconds, event);
         }
-        Ok(self.go_on_draining(has_heard))
+        Ok(self.go_on_draining(has_heard || self.has_asked))
     }
 
     /// Connections open now.
@@ -469,6 +473,7 @@ impl<R: Ring> Worker<R> {
         if let Some(entry) = self.slots.get_mut(slot) {
             if entry.recv.is_none() {
                 entry.recv = Some(token.arming);
+                self.has_asked = true;
                 self.ring.recv(token);
             }
         }
@@ -524,7 +529,8 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    /// `has_heard`: this turn brought more than outcomes of sends, as the turn of the message itself does. False: drained.
+    /// `has_heard`: this turn brought more than outcomes of sends, as the turn of the message itself does, or asked for more.
+    /// False: drained.
     fn go_on_draining(&mut self, has_heard: bool) -> bool {
         let Drain::Going { deadline, has_settled } = &mut self.drain else { return true };
         let is_over = *deadline <= self.moment.nanos;

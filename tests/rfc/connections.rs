@@ -10,12 +10,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-const BACKENDS: [Backend; 1] = [Backend::Epoll];
 /// Ends a test that has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Those that run here.
+fn backends() -> impl Iterator<Item = Backend> {
+    [Backend::Epoll, Backend::IoUring].into_iter().filter(|backend| match backend.check() {
+        Ok(()) => true,
+        Err(why) => {
+            println!("skipped: {why}");
+            false
+        }
+    })
+}
+
 fn serve(backend: Backend, limits: Limits) -> Handle {
-    Server::builder().backend(backend).workers(1).limits(limits).listen("127.0.0.1:0").start(router()).unwrap()
+    let builder = Server::builder().backend(backend).workers(1).limits(limits).listen("127.0.0.1:0");
+    let server = builder.start(router()).unwrap();
+    assert_eq!(server.backend(), backend.to_string());
+    server
 }
 
 /// A connection, and what was sent on it.
@@ -131,7 +144,7 @@ fn an_offer_to_upgrade_is_ignored() {
 
 #[test]
 fn the_server_closes_behind_its_last_answer() {
-    for backend in BACKENDS {
+    for backend in backends() {
         let server = serve(backend, Limits::default());
         for (text, status) in [
             ("GET /p/plain HTTP/1.1|Host: a|Connection: close||", "200"),
@@ -154,7 +167,7 @@ fn the_server_closes_behind_its_last_answer() {
 
 #[test]
 fn the_last_answer_arrives_though_the_client_still_sends() {
-    for backend in BACKENDS {
+    for backend in backends() {
         let server = serve(backend, Limits::default());
         let mut stream = send(&server, "GET /p/plain HTTP/1.1|Host: a|Content-Length: 5000000||");
         // What is on its way when the answer leaves would make a reset of an end that does not wait.
@@ -175,7 +188,7 @@ fn the_last_answer_arrives_though_the_client_still_sends() {
 
 #[test]
 fn a_request_that_breaks_off_is_none() {
-    for backend in BACKENDS {
+    for backend in backends() {
         let server = serve(backend, Limits::default());
         for text in [
             "",
@@ -199,7 +212,7 @@ fn a_request_that_breaks_off_is_none() {
 
 /// The 100 comes before the body, and the final answer behind it.
 pub(crate) fn final_answer_follows_100() {
-    for backend in BACKENDS {
+    for backend in backends() {
         let server = serve(backend, Limits::default());
         let head = "POST /change HTTP/1.1|Host: a|Connection: close|Expect: 100-continue|Content-Length: 5||";
         let mut stream = send(&server, head);
@@ -214,7 +227,7 @@ pub(crate) fn final_answer_follows_100() {
 
 /// Each byte comes in time, and the whole does not.
 pub(crate) fn a_trickled_head_ends() {
-    for backend in BACKENDS {
+    for backend in backends() {
         let mut limits = Limits::default();
         limits.head_time_max = Duration::from_millis(200);
         let server = serve(backend, limits);
@@ -240,7 +253,7 @@ pub(crate) fn a_trickled_head_ends() {
 #[test]
 fn a_request_that_does_not_come_in_time_ends() {
     a_trickled_head_ends();
-    for backend in BACKENDS {
+    for backend in backends() {
         let mut limits = Limits::default();
         limits.body_time_max = Duration::from_millis(200);
         let server = serve(backend, limits);

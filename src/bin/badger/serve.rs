@@ -45,7 +45,7 @@ pub(crate) struct ServeArguments {
     /// Event loops [default: one for each core]
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
-    /// How to talk to the kernel: auto or epoll (io_uring is refused: this build does not have it)
+    /// How to talk to the kernel: auto, epoll or io_uring
     #[arg(long, default_value_t = Backend::Auto)]
     backend: Backend,
     /// Seconds that answers under way have to end after SIGTERM; what is left is cut
@@ -262,7 +262,9 @@ fn build_router(arguments: &ServeArguments, lines: &Lines) -> Result<Router, Fai
 
 fn open_mount(prefix: &str, path: &Path, lines: &Lines) -> Result<Mount, Failure> {
     if !path.is_dir() {
-        return Ok(Mount::pack(prefix, open_failure(Pack::open(path))?));
+        let pack = open_failure(Pack::open(path))?;
+        let mount = if Mount::is_gallery(&pack) { Mount::gallery(prefix, pack) } else { Mount::pack(prefix, pack) };
+        return Ok(mount);
     }
     let failed = |error: DirectoryError| {
         let failure = Failure::new(error.to_string());
