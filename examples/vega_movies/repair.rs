@@ -31,8 +31,7 @@ pub enum Year {
 
 /// Reads `Jun 12 1998`, `12-Jun-98`, `1998-06-12`, `6/12/98` or `1998`.
 pub fn year(text: &str) -> Year {
-    let parts: Vec<&str> =
-        text.split(|c: char| matches!(c, ' ' | '-' | '/' | ',' | '.')).filter(|it| !it.is_empty()).collect();
+    let parts: Vec<&str> = text.split([' ', '-', '/', ',', '.']).filter(|it| !it.is_empty()).collect();
     let month_name = |text: &str| {
         let start: String = text.chars().take(3).collect::<String>().to_ascii_lowercase();
         MONTHS.iter().position(|month| *month == start).map(|month| month as u16 + 1)
