@@ -82,7 +82,8 @@ const PLACES: [(&[&str], &[&str], &str); 5] = [
     ),
     (
         &["Mutex", "RwLock", "Condvar"],
-        &["src/server/handle.rs", "src/sys/guard.rs"],
+        // The third counts connections as they come and go.
+        &["src/server/handle.rs", "src/sys/guard.rs", "src/server/addresses.rs"],
         "no lock on the request path; send the worker a message",
     ),
     (&["OnceLock", "LazyLock", "thread_local", "lazy_static"], &[], "no globals; give the state an owner"),
@@ -95,7 +96,7 @@ const LINES_MAX: usize = 600;
 /// Longer files: the bound they have instead, and why.
 const LONG_FILES: [(&str, usize, &str); 7] = [
     ("src/http/conn.rs", 700, "every transition of the connection is in one file, theory first"),
-    ("src/http/conn_tests.rs", 1100, "tables of whole exchanges, and every cut of them"),
+    ("src/http/conn_tests.rs", 1000, "tables of whole exchanges, and every cut of them"),
     ("src/ring/epoll.rs", 640, "one backend, with the tests that only it needs"),
     ("src/ring/uring.rs", 720, "one backend: what each completion means is in one file"),
     ("src/ring/tests.rs", 1000, "one suite, stamped for every backend"),

@@ -11,6 +11,7 @@
 //! waker.
 #![forbid(unsafe_code)]
 
+use super::addresses::{Addresses, Admission, Client};
 use super::content::{Content, TaskDone};
 use super::event::{Event, Reporter};
 use super::generation::Generation;
@@ -66,6 +67,8 @@ pub(crate) struct Parts {
     pub(crate) content: Content,
     pub(crate) limits: Limits,
     pub(crate) listeners: Vec<Listening>,
+    /// Shared by the workers of a server.
+    pub(crate) addresses: Arc<Addresses>,
     pub(crate) inbox: Receiver<Message>,
     pub(crate) stats: Arc<WorkerStats>,
     pub(crate) reporter: Reporter,
@@ -92,6 +95,7 @@ pub(crate) struct Worker<R: Ring> {
     moment: Moment,
     limits: Limits,
     listeners: Vec<Listening>,
+    addresses: Arc<Addresses>,
     inbox: Receiver<Message>,
     stats: Arc<WorkerStats>,
     reporter: Reporter,
@@ -129,6 +133,7 @@ impl<R: Ring> Worker<R> {
             moment,
             limits: parts.limits,
             listeners: parts.listeners,
+            addresses: parts.addresses,
             inbox: parts.inbox,
             stats: parts.stats,
             reporter: parts.reporter,
@@ -229,10 +234,19 @@ impl<R: Ring> Worker<R> {
             Peer::Inet(address) => Some(address),
             Peer::Unix => None,
         };
+        let client = peer.map(Client::of);
+        let admission = client.map_or(Admission::Served, |client| self.addresses.enter(client));
+        if admission != Admission::Served {
+            self.stats.connections_turned_away.add(1);
+        }
+        if admission == Admission::Closed {
+            return;
+        }
         let conn = Conn::new(peer, &self.moment, &self.limits);
-        let id = self.slots.insert(conn, listener);
+        let id = self.slots.insert(conn, listener, client);
         if self.ring.open(id.slot, socket).is_err() {
             self.slots.remove(id.slot);
+            self.leave(client);
             self.stats.accept_failures.add(1);
             return;
         }
@@ -245,8 +259,18 @@ impl<R: Ring> Worker<R> {
                 self.ring.pause(listener as u32);
             }
         }
+        if admission == Admission::TurnedAway {
+            return self.step(id.slot, Said::TurnedAway);
+        }
         self.receive(id.slot);
         self.schedule(id.slot);
+    }
+
+    /// A connection of this client is gone.
+    fn leave(&self, client: Option<Client>) {
+        if let Some(client) = client {
+            self.addresses.leave(client);
+        }
     }
 
     fn received(&mut self, token: Token, result: io::Result<usize>) {
@@ -385,6 +409,7 @@ impl<R: Ring> Worker<R> {
             Said::Ready => Input::Ready,
             Said::Failed => Input::Failed,
             Said::Tick => Input::Tick,
+            Said::TurnedAway => Input::TurnedAway,
         };
         let mut env = Env {
             moment: &self.moment,
@@ -400,7 +425,7 @@ impl<R: Ring> Worker<R> {
     /// outgoing comes back as an error when a body cannot be read.
     fn lower(&mut self) -> Result<Box<Outgoing>, Box<Outgoing>> {
         let mut outgoing = self.spare.pop().unwrap_or_default();
-        let Batch { bytes, parts, owned, plans } = &mut self.scratch.batch;
+        let Batch { bytes, parts, owned, plans, reached } = &mut self.scratch.batch;
         let copy_bytes_max = if plans.len() > 1 { COPY_BYTES_MAX_BATCHED } else { COPY_BYTES_MAX };
         let mut copied_bytes = 0;
         for part in parts.iter() {
@@ -431,6 +456,9 @@ impl<R: Ring> Worker<R> {
         }
         for plan in plans.iter() {
             self.stats.answered(plan.status);
+        }
+        if let Some(limit) = *reached {
+            self.stats.reached(limit);
         }
         Ok(outgoing)
     }
@@ -474,6 +502,7 @@ impl<R: Ring> Worker<R> {
     fn close(&mut self, slot: u32, ending: Ending) {
         let Some(closed) = self.slots.remove(slot) else { return };
         self.content.leave(SlotId { slot, serial: closed.serial });
+        self.leave(closed.client);
         self.timers.cancel(slot);
         self.ring.close(slot, ending);
         self.stats.connections_open.sub(1);
@@ -533,6 +562,7 @@ enum Said {
     Ready,
     Failed,
     Tick,
+    TurnedAway,
 }
 
 #[cfg(test)]

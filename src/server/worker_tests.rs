@@ -359,6 +359,7 @@ impl House {
         let listening = Listening { socket: Some(Arc::new(Listener::nowhere(Peer::Unix).unwrap())), local: None };
         let parts = Parts {
             content,
+            addresses: Arc::new(Addresses::new(limits.connections_per_address_max)),
             limits,
             listeners: vec![listening],
             inbox: receiver,
