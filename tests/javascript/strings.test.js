@@ -41,7 +41,7 @@ test('every text arrives as it was', { skip: why }, async (t) => {
         name: text,
         avatar: '',
         default: index === 3,
-        rows: [{ id: 1, name: text, kind: 'genre', titles: titles.map((title) => title.id) }, { id: 2, name: '', titles: [] }],
+        rows: [{ id: 1, name: text, kind: 'genre', titles: titles.map((title) => title.id) }, { id: 2, name: 'nothing', titles: [] }],
     }));
     for (const [name, lines] of [['titles', titles], ['profiles', profiles]]) {
         fs.writeFileSync(path.join(folder, name), lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
