@@ -80,15 +80,9 @@ fn is_laxer(request: &[u8]) -> bool {
     let is_newer_minor = matches!(line, [.., b'h', b't', b't', b'p', b'/', b'1', b'.', b'2'..=b'9']);
     // Section 8.6: a recipient may take a list of equal lengths for that length.
     let has_list_of_lengths = lines.any(|line| line.starts_with(b"content-length:") && line.contains(&b','));
-    let words: Vec<&[u8]> = request.trim_ascii_start().splitn(3, |&byte| byte == b' ').collect();
-    let [method, target, ..] = words[..] else { return false };
-    // Section 9.1: a method that is not known is answered 501, whatever its target is.
-    let is_unknown = !KNOWN_METHODS.contains(&method);
-    // Section 4.2 of RFC 9110 and section 3.2.2 of RFC 3986: hosts that hyper's parser does not know, and bytes that
-    // browsers send raw and that part nothing (src/http/target.rs).
+    let target = request.trim_ascii_start().split(|&byte| byte == b' ').nth(1).unwrap_or_default();
+    // RFC 9110 section 4.2 and RFC 3986 section 3.2.2: hosts that hyper's parser does not know, and bytes that browsers
+    // send raw and that part nothing (src/http/target.rs).
     let is_unusual = target.iter().any(|byte| b"<>`[]%\"{|}^\\".contains(byte));
-    is_newer_minor || has_list_of_lengths || is_unknown || is_unusual
+    is_newer_minor || has_list_of_lengths || is_unusual
 }
-
-/// The methods that this server looks at the target of.
-const KNOWN_METHODS: [&[u8]; 8] = [b"GET", b"HEAD", b"OPTIONS", b"POST", b"PUT", b"DELETE", b"PATCH", b"TRACE"];

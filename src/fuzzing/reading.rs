@@ -5,7 +5,7 @@
 use super::connection::{Exchange, Standing};
 use crate::http::chunked::ChunkReader;
 use crate::http::parse::{self, Framing, Head, Parsed};
-use crate::http::{Found, Method, Ready, Request, Response, Service, Span, Stored, target};
+use crate::http::{Found, Ready, Request, Response, Service, Span, Stored, target};
 use crate::limits::Limits;
 
 /// One request that was read whole.
@@ -127,10 +127,7 @@ fn read_one(bytes: &[u8], start: usize, limits: &Limits) -> Result<(ReadRequest,
     };
     let body_start = at + head.len;
     let end = body_start + body_bytes(&head, &bytes[body_start..], limits)?;
-    if let (false, Err(error)) = (
-        matches!(head.method, Method::Other | Method::Connect),
-        target::parse(head.method_bytes, head.target, &mut Vec::new()),
-    ) {
+    if let Err(error) = target::parse(head.method_bytes, head.target, &mut Vec::new()) {
         if error.is_grammar() {
             return Err(End::Refused { status: error.status(), why: error.why() });
         }
@@ -148,7 +145,7 @@ fn body_bytes(head: &Head<'_, '_>, bytes: &[u8], limits: &Limits) -> Result<usiz
         Framing::Chunked => {
             let mut reader = ChunkReader::default();
             let fed = reader.feed(bytes);
-            if reader.body_bytes() > limits.body_bytes_max {
+            if reader.body_bytes_min() > limits.body_bytes_max {
                 return Err(End::TooLong);
             }
             match fed {

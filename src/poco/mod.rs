@@ -5,7 +5,8 @@
 //! nothing. `docs/poco.md` draws the format to the byte; it, the JavaScript decoder's table and its declarations are
 //! written from [`schema`].
 //!
-//! A file has one idea each: `schema` the structs and their table, `record` how every record is opened and written,
+//! A file has one idea each: `schema` the structs and their table, `field` what such a
+//! table consists of, `record` how every record is opened and written,
 //! `title`, `gallery`, `card` and `catalogue` one record each with the parts they share, `many` the frame for several
 //! records in one answer, `order` the order that travels beside a gallery, `hexdump` the annotated dump, `generate` the
 //! texts made from the table, `error` what can go wrong.
@@ -24,7 +25,10 @@
 mod card;
 mod catalogue;
 mod error;
+mod field;
 mod gallery;
+pub mod generate;
+mod hexdump;
 pub mod many;
 mod order;
 mod record;
@@ -35,6 +39,7 @@ pub use card::{CARDS_MAX, Card, CardView, SHEETS_MAX, Sheet, SheetView};
 pub use catalogue::{Catalogue, CatalogueView, catalogue_hash, catalogue_path};
 pub use error::PocoError;
 pub use gallery::{Gallery, GalleryView, ITEMS_MAX, Item, Play, ROW_ITEMS_MAX, ROWS_MAX, Row, RowView};
+pub use hexdump::annotate;
 pub use many::{MANY_ENTRIES_MAX, ManyEntry, ManyView};
 pub use order::{ORDER_BYTES_MAX, ORDER_HEADER, Order, RowOrder};
 pub use record::{Iter, List, RECORD_BYTES_MAX, TEXT_BYTES_MAX};

@@ -2,6 +2,7 @@
 //! swapped, which tasks are done and when a drain begins. Whatever they say, the worker ends with nothing kept.
 #![forbid(unsafe_code)]
 
+use super::super::addresses::Addresses;
 use super::super::content::{Content, Deliver, TaskDone};
 use super::super::event::Reporter;
 use super::super::generation::Generation;
@@ -15,7 +16,7 @@ use crate::ring::sim::{Client, Clients, Pace, Sim, Weather};
 use crate::ring::{Ring, Wake};
 use crate::route::{Mount, Router};
 use crate::sys::{ContentFile, Listener, Peer};
-use crossbeam::channel::{Sender, bounded, unbounded};
+use crossbeam_channel::{Sender, bounded, unbounded};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::Cursor;
@@ -144,6 +145,7 @@ impl House {
         let content = Content::new(first, limits.open_files_max, offload, deliver, Arc::clone(&stats));
         let socket = Arc::new(Listener::nowhere(Peer::Unix).expect("a socket"));
         let parts = Parts {
+            addresses: Arc::new(Addresses::new(limits.connections_per_address_max)),
             content,
             limits,
             listeners: vec![Listening { socket: Some(socket), local: None }],
