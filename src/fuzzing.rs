@@ -30,26 +30,26 @@ pub fn canary(bytes: &[u8]) {
 }
 
 /// Takes numbers from the front of an input; an input that is used up gives zeros.
-struct Draws<'a>(&'a [u8]);
+pub(crate) struct Draws<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Draws<'a> {
-    fn byte(&mut self) -> u8 {
+    pub(crate) fn byte(&mut self) -> u8 {
         let Some((&first, rest)) = self.0.split_first() else { return 0 };
         self.0 = rest;
         first
     }
 
     /// A number below `bound`, which is at most 256.
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::from(self.byte()) % bound
     }
 
-    fn number(&mut self) -> u64 {
+    pub(crate) fn number(&mut self) -> u64 {
         u64::from_le_bytes(std::array::from_fn(|_| self.byte()))
     }
 
     /// Up to `count` bytes.
-    fn bytes(&mut self, count: usize) -> &'a [u8] {
+    pub(crate) fn bytes(&mut self, count: usize) -> &'a [u8] {
         let (taken, rest) = self.0.split_at(count.min(self.0.len()));
         self.0 = rest;
         taken
@@ -61,8 +61,10 @@ mod tests {
     use super::*;
     use std::path::PathBuf;
 
-    /// Every function that a target calls, by the name of the target.
-    const TARGETS: [(&str, fn(&[u8])); 11] = [
+    /// The name of a target, and the function that it calls.
+    type Target = (&'static str, fn(&[u8]));
+
+    const TARGETS: [Target; 11] = [
         ("accept_encoding", accept_encoding),
         ("chunked_body", chunked_body),
         ("connection", connection),

@@ -10,6 +10,7 @@ use super::super::stats::{Stats, WorkerStats};
 use super::super::tasks::{Lane, Task};
 use super::{Listening, Message, Parts, Worker};
 use crate::Response;
+use crate::fuzzing::Draws;
 use crate::limits::Limits;
 use crate::pack::{Encoding, Entry, Pack, PackWriter, WriterOptions};
 use crate::ring::sim::{Client, Clients, Pace, Sim, Weather};
@@ -81,23 +82,6 @@ fn generation(number: u64) -> (Arc<Generation>, Weak<ContentFile>) {
         .route(crate::Method::Post, "/owned", |_| Response::text("owned ".repeat(1_000)))
         .get("/panic", |_| std::panic::resume_unwind(Box::new("scripted")));
     (Arc::new(Generation::new(number, router).expect("it needs no files")), weak)
-}
-
-/// The script, read byte by byte; zeros when it is used up.
-struct Script<'a>(&'a [u8]);
-
-impl<'a> Script<'a> {
-    fn byte(&mut self) -> u8 {
-        let Some((&first, rest)) = self.0.split_first() else { return 0 };
-        self.0 = rest;
-        first
-    }
-
-    fn bytes(&mut self, count: usize) -> &'a [u8] {
-        let (taken, rest) = self.0.split_at(count.min(self.0.len()));
-        self.0 = rest;
-        taken
-    }
 }
 
 /// A client, and whether its script may go on.
@@ -184,7 +168,7 @@ impl House {
 
 /// A run of the worker that follows the script.
 pub fn worker(script: &[u8]) {
-    let mut script = Script(script);
+    let mut script = Draws(script);
     let window_bytes = 1_000 + 250 * usize::from(script.byte());
     let weather = match script.byte() % 4 {
         0 => Weather::CALM,
@@ -238,7 +222,7 @@ pub fn worker(script: &[u8]) {
 }
 
 /// One thing that a client does.
-fn act(guest: &mut Guest, what: u8, how: u8, script: &mut Script<'_>) {
+fn act(guest: &mut Guest, what: u8, how: u8, script: &mut Draws<'_>) {
     let client = &guest.client;
     match what {
         7..=9 => client.send(REQUESTS[usize::from(how)].as_bytes()),
@@ -266,17 +250,17 @@ fn act(guest: &mut Guest, what: u8, how: u8, script: &mut Script<'_>) {
 
 /// Lets everything end, and looks for anything that was kept.
 fn finish(mut house: House, is_draining: bool, guests: &[Guest]) {
-    // Every wait is bounded, so connections that nobody ends are ended by the server.
-    while !is_draining {
-        while !house.tasks.borrow().is_empty() {
-            house.run_task();
-        }
-        if house.worker.connections() == 0 && house.worker.ring_mut().is_idle() {
-            break;
-        }
-        assert!(house.turn(), "it ended by itself");
-    }
     if !is_draining {
+        // Every wait is bounded, so connections that nobody ends are ended by the server.
+        loop {
+            while !house.tasks.borrow().is_empty() {
+                house.run_task();
+            }
+            if house.worker.connections() == 0 && house.worker.ring_mut().is_idle() {
+                break;
+            }
+            assert!(house.turn(), "it ended by itself");
+        }
         house.tell(Message::Drain(Duration::from_secs(30)));
     }
     while house.turn() {
