@@ -13,10 +13,11 @@ use std::path::Path;
 use std::process::Command;
 
 /// What a layer may import, and the single items it may name beyond that.
-const LAYERS: [(&str, &[&str], &[&str]); 7] = [
+const LAYERS: [(&str, &[&str], &[&str]); 8] = [
     ("limits", &[], &[]),
     ("http", &["limits"], &[]),
     ("pack", &["limits"], &[]),
+    ("poco", &["pack", "limits"], &[]),
     ("route", &["http", "pack", "limits"], &[]),
     // The kernel's side implements the trait by which packs are read, so that `pack` needs to know no file.
     ("sys", &[], &["pack::source::"]),
@@ -25,7 +26,7 @@ const LAYERS: [(&str, &[&str], &[&str]); 7] = [
 ];
 
 /// Layers without socket, file, clock or thread.
-const PURE: [&str; 4] = ["limits", "http", "pack", "route"];
+const PURE: [&str; 5] = ["limits", "http", "pack", "poco", "route"];
 
 /// Files of `server` that may name both the ring and the protocol, with the only item of the ring that they may name.
 const NAMES_RING_AND_HTTP: [(&str, &str); 2] = [
