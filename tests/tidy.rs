@@ -18,7 +18,7 @@ const LAYERS: [(&str, &[&str], &[&str]); 8] = [
     ("http", &["limits"], &[]),
     ("pack", &["limits"], &[]),
     ("poco", &["pack", "limits"], &[]),
-    ("route", &["http", "pack", "limits"], &[]),
+    ("route", &["http", "pack", "poco", "limits"], &[]),
     // The kernel's side implements the trait by which packs are read, so that `pack` needs to know no file.
     ("sys", &[], &["pack::source::"]),
     ("ring", &["sys", "limits"], &[]),

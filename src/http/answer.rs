@@ -5,12 +5,13 @@ use super::conditional::{self, Outcome, Preconditions, Validators};
 use super::conn::{Moment, Scratch};
 use super::head::{self, Drawing, Persistence};
 use super::method::{Method, Methods};
+use super::multipart;
 use super::parse::{Head, Known};
 use super::plan::{Part, Span};
 use super::range::{self, Ranges};
 use super::request::Request;
 use super::response::{Response, lines_of_304, uncached_lines};
-use super::service::{Found, Ready, Service};
+use super::service::{Found, Piece, Ready, Service, Stored};
 use super::target::{self, Target};
 use std::net::SocketAddr;
 
@@ -125,7 +126,7 @@ impl One<'_> {
                     return true;
                 }
             }
-            if request.method == Method::Get && request.fields.count(Known::Range) > 0 {
+            if request.method == Method::Get && request.fields.count(Known::Range) > 0 && stored.pieces.is_empty() {
                 range = wanted_range(request, &validators, stored.body.map_or(0, |span| span.len));
             }
         }
@@ -133,7 +134,8 @@ impl One<'_> {
         match (range, whole) {
             (Ranges::One { first, len }, Some(whole)) => {
                 let span = Span { offset: whole.offset + first, len, ..whole };
-                self.if_ready(Some(span), service, |one| {
+                let ready = service.ready(span);
+                self.if_ready(ready, |one| {
                     let stored = &one.scratch.stored;
                     Drawing::start(&mut one.scratch.batch, 206, one.moment, one.persistence)
                         .lines(stored.slice(&stored.always))
@@ -143,24 +145,43 @@ impl One<'_> {
                         .end_with_part(Part::Span(span), len);
                 })
             }
+            (Ranges::Several(spans), Some(whole)) => {
+                let stored = &mut self.scratch.stored;
+                let parts = multipart::fill(stored, &spans, whole, self.moment);
+                let ready = if parts.is_some() || self.with_body { ready(stored, service) } else { Ready::Now };
+                self.if_ready(ready, |one| match parts {
+                    Some(lines) => {
+                        let stored = &one.scratch.stored;
+                        let bytes = stored.pieces.iter().map(Piece::bytes).sum();
+                        Drawing::start(&mut one.scratch.batch, 206, one.moment, one.persistence)
+                            .lines(stored.slice(&stored.always))
+                            .lines(stored.slice(&lines))
+                            .content_length(bytes)
+                            .end_with_pieces(stored, bytes);
+                    }
+                    None => one.whole(),
+                })
+            }
             (Ranges::Unsatisfiable, _) => {
                 let total = whole.map_or(0, |span| span.len);
                 self.refusal_of_stored(416, |drawing| drawing.unsatisfied(total));
                 true
             }
             _ => {
-                let sent = whole.filter(|_| self.with_body);
-                self.if_ready(sent, service, |one| {
-                    let Scratch { batch, stored, .. } = &mut *one.scratch;
-                    head::stored(batch, stored, one.moment, one.persistence, one.with_body);
-                })
+                let ready = if self.with_body { ready(&self.scratch.stored, service) } else { Ready::Now };
+                self.if_ready(ready, One::whole)
             }
         }
     }
 
+    fn whole(&mut self) {
+        let Scratch { batch, stored, .. } = &mut *self.scratch;
+        head::stored(batch, stored, self.moment, self.persistence, self.with_body);
+    }
+
     /// Draws the answer once its bytes may be sent; false: it has to wait.
-    fn if_ready<S: Service>(&mut self, span: Option<Span>, service: &mut S, draw: impl FnOnce(&mut Self)) -> bool {
-        match span.map_or(Ready::Now, |span| service.ready(span)) {
+    fn if_ready(&mut self, ready: Ready, draw: impl FnOnce(&mut Self)) -> bool {
+        match ready {
             Ready::Now => draw(self),
             Ready::Wait => return false,
             Ready::Failed => self.refusal(500, "the content is damaged; the server's log has the place"),
@@ -234,6 +255,17 @@ impl One<'_> {
         let batch = &mut self.scratch.batch;
         head::refusal(batch, status, why, b"", lines, self.moment, self.persistence, self.with_body);
     }
+}
+
+/// Whether the whole body may be sent. All of its pieces are asked for at once, so that they are made ready side by side.
+fn ready<S: Service>(stored: &Stored, service: &mut S) -> Ready {
+    let mut worst = stored.body.map_or(Ready::Now, |span| service.ready(span));
+    for piece in &stored.pieces {
+        if let Piece::Span(span) = piece {
+            worst = worst.max(service.ready(*span));
+        }
+    }
+    worst
 }
 
 fn preconditions(request: &Request<'_>, validators: &Validators<'_>) -> Outcome {

@@ -10,7 +10,7 @@ use super::method::Methods;
 use super::plan::{Batch, Part, Plan};
 use super::range::{self, write_decimal};
 use super::response::{Body, Response};
-use super::service::Stored;
+use super::service::{Piece, Stored};
 
 /// Bodies of handlers up to this size are copied behind their head, so that one send takes both.
 pub const OWNED_COPY_BYTES_MAX: usize = 4096;
@@ -122,6 +122,27 @@ impl<'b> Drawing<'b> {
         });
     }
 
+    /// Ends the head; the body are the pieces of `stored`, `bytes` in all.
+    pub fn end_with_pieces(self, stored: &Stored, bytes: u64) {
+        self.end_with(bytes, |batch| {
+            for piece in &stored.pieces {
+                match piece {
+                    Piece::Span(span) if span.len == 0 => {}
+                    Piece::Span(span) => batch.parts.push(Part::Span(*span)),
+                    Piece::Text(range) => {
+                        let (start, len) = (batch.bytes.len() as u32, range.len() as u32);
+                        batch.bytes.extend_from_slice(stored.slice(range));
+                        match batch.parts.last_mut() {
+                            // Right behind the head, or behind other text.
+                            Some(Part::Bytes { start: before, len: size }) if *before + *size == start => *size += len,
+                            _ => batch.parts.push(Part::Bytes { start, len }),
+                        }
+                    }
+                }
+            }
+        });
+    }
+
     fn end_with(self, body_bytes: u64, add_body: impl FnOnce(&mut Batch)) {
         let batch = self.batch;
         batch.bytes.extend_from_slice(b"\r\n");
@@ -138,6 +159,11 @@ pub fn stored(batch: &mut Batch, stored: &Stored, moment: &Moment, persistence: 
     let drawing = Drawing::start(batch, stored.status, moment, persistence)
         .lines(stored.slice(&stored.always))
         .lines(stored.slice(&stored.content));
+    if !stored.pieces.is_empty() {
+        let bytes = stored.pieces.iter().map(Piece::bytes).sum();
+        let drawing = drawing.content_length(bytes);
+        return if with_body { drawing.end_with_pieces(stored, bytes) } else { drawing.end() };
+    }
     let Some(span) = stored.body else {
         return if stored.status == 204 { drawing.end() } else { drawing.content_length(0).end() };
     };

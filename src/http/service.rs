@@ -41,17 +41,36 @@ pub enum Found {
     Panicked,
 }
 
-/// Whether bytes may be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whether bytes may be sent. In the order of what decides when a body has several pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Ready {
     /// Yes.
     Now,
     /// Somebody is at it: the request is asked again after [`super::Input::Ready`].
     Wait,
-    /// They are damaged or gone: 500.
-    Failed,
     /// More work than allowed is under way: 503.
     Busy,
+    /// They are damaged or gone: 500.
+    Failed,
+}
+
+/// One stretch of a stored body that is put together from several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// A piece of [`Stored::text`].
+    Text(Range<u32>),
+    /// Stored bytes.
+    Span(Span),
+}
+
+impl Piece {
+    /// Its length.
+    pub fn bytes(&self) -> u64 {
+        match self {
+            Piece::Text(range) => range.len() as u64,
+            Piece::Span(span) => span.len,
+        }
+    }
 }
 
 /// A stored representation as its head is drawn from it: ready-made text, and where the body lies.
@@ -74,8 +93,11 @@ pub struct Stored {
     pub etag: Range<u32>,
     /// Seconds since 1970-01-01 UTC.
     pub last_modified: Option<u64>,
-    /// The body.
+    /// The body, when it is one stretch of a source.
     pub body: Option<Span>,
+    /// The body, when it is put together from several stretches: these, in their order, in place of `body`. A part of it
+    /// cannot be asked for: Range is ignored (RFC 9110 section 14.2).
+    pub pieces: Vec<Piece>,
 }
 
 impl Stored {
@@ -89,6 +111,7 @@ impl Stored {
         self.etag = 0..0;
         self.last_modified = None;
         self.body = None;
+        self.pieces.clear();
     }
 
     /// Appends to the text and says where it lies.

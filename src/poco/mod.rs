@@ -5,7 +5,8 @@
 //! nothing. `docs/poco.md` draws the format to the byte; it, the JavaScript decoder's table and its declarations are
 //! written from [`schema`].
 //!
-//! A file has one idea each: `schema` the structs and their table, `record` how every record is opened and written,
+//! A file has one idea each: `schema` the structs and their table, `field` what such a
+//! table consists of, `record` how every record is opened and written,
 //! `title`, `gallery`, `card` and `catalogue` one record each with the parts they share, `many` the frame for several
 //! records in one answer, `order` the order that travels beside a gallery, `hexdump` the annotated dump, `generate` the
 //! texts made from the table, `error` what can go wrong.
@@ -24,6 +25,7 @@
 mod card;
 mod catalogue;
 mod error;
+mod field;
 mod gallery;
 pub mod generate;
 mod hexdump;

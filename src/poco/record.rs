@@ -330,3 +330,37 @@ pub(super) fn check_id(id: u32, field: impl FnOnce() -> String) -> Result<(), Po
     }
     Err(PocoError::Field { field: field(), what: "0 is no id; ids are 1 to 4294967295".to_owned() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::poco::schema;
+
+    /// Far too many elements are refused before any room is made for them.
+    #[test]
+    fn a_record_has_an_end() {
+        let mut writer = RecordWriter::new::<schema::Catalogue>();
+        for count in [33_554_432, usize::MAX] {
+            let error = writer.reserve::<schema::Card>("cards", count).unwrap_err();
+            let is_right = matches!(&error, PocoError::TooMuch { field, limit: RECORD_BYTES_MAX, found, .. }
+                if field == "cards" && *found > RECORD_BYTES_MAX);
+            assert!(is_right, "{error}");
+        }
+        assert_eq!(writer.bytes.len(), HEAD_BYTES + 32);
+    }
+
+    #[test]
+    fn numbers_that_may_be_unknown_are_255_then() {
+        let field = || "x".to_owned();
+        assert_eq!(number_or_unknown(None, 100, field), Ok(255));
+        assert_eq!(number_or_unknown(Some(100), 100, field), Ok(100));
+        assert_eq!([0, 254, 255].map(known), [Some(0), Some(254), None]);
+    }
+
+    #[test]
+    fn three_bytes_hold_24_bits() {
+        for number in [0, 1, 255, 256, 65_535, 65_536, 0xff_ff_ff] {
+            assert_eq!(schema::U24::new(number).get(), number);
+        }
+    }
+}

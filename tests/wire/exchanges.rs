@@ -210,7 +210,7 @@ fn ranges_are_cut_from_the_whole(stage: &Stage) {
                 }
             }
         }
-        for range in ["lines=1-2", "bytes=2-1", "bytes=+1-2", "bytes=0-1,5-6", "bytes="] {
+        for range in ["lines=1-2", "bytes=2-1", "bytes=+1-2", "bytes=0-1,1-6", "bytes="] {
             let answer = client.ask("GET", path, &format!("Range: {range}\r\n"));
             assert!(answer.status == 200 && answer.body == whole, "{path} {range}: {}", answer.status);
         }

@@ -241,7 +241,9 @@ fn build_router(arguments: &ServeArguments, lines: &Lines) -> Result<Router, Fai
 
 fn open_mount(prefix: &str, path: &Path, lines: &Lines) -> Result<Mount, Failure> {
     if !path.is_dir() {
-        return Ok(Mount::pack(prefix, open_failure(Pack::open(path))?));
+        let pack = open_failure(Pack::open(path))?;
+        let mount = if Mount::is_gallery(&pack) { Mount::gallery(prefix, pack) } else { Mount::pack(prefix, pack) };
+        return Ok(mount);
     }
     let failed = |error: DirectoryError| {
         let failure = Failure::new(error.to_string());
