@@ -118,3 +118,30 @@ fn offsets_and_numbers_are_what_version_1_says() {
         ]
     );
 }
+
+/// The table of limits in the document has the numbers of the code.
+#[test]
+fn the_document_has_the_limits_of_the_code() {
+    use badgerserver::poco::*;
+    let document = include_str!("../docs/poco.md");
+    let grouped = |number: usize| {
+        let digits = number.to_string();
+        let groups: Vec<_> =
+            digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).unwrap()).collect();
+        groups.join(",")
+    };
+    let rows = [
+        ("a text", grouped(TEXT_BYTES_MAX as usize) + " bytes"),
+        ("a record", format!("{} GiB", RECORD_BYTES_MAX >> 30)),
+        ("names in a list, pictures of a title", grouped(TITLE_LIST_MAX)),
+        ("cards", grouped(CARDS_MAX)),
+        ("spritesheets", grouped(SHEETS_MAX)),
+        ("rows; items of one row", grouped(ROWS_MAX.max(ROW_ITEMS_MAX))),
+        ("items of all rows; plays", grouped(ITEMS_MAX)),
+        ("records of one answer", grouped(MANY_ENTRIES_MAX)),
+        ("`Badger-Order` that is written", grouped(ORDER_BYTES_MAX) + " bytes"),
+    ];
+    for (what, limit) in rows {
+        assert!(document.contains(&format!("\n| {what} | {limit} | ")), "docs/poco.md has no row `{what} | {limit}`");
+    }
+}
