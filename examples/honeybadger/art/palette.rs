@@ -126,7 +126,7 @@ impl Mood {
             Mood::Old => &OLD,
             Mood::Strange => &STRANGE,
         };
-        let palette = *random.pick(palettes);
+        let palette = random.pick(palettes);
         let turn = random.real(-0.045, 0.045);
         let Palette { sky, light, far, near, accent, is_night } = palette;
         let sky = sky.map(|colour| colour.turned(turn));
