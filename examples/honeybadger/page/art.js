@@ -41,10 +41,12 @@
     /** Furnishes an empty cell. */
     function dress(cell) {
         var placard = layer('div', 'placard', cell.face);
-        cell.name = layer('div', 'placard-name', placard);
-        cell.name.dir = 'auto';
-        cell.name.lang = '';
-        cell.year = layer('div', 'placard-year', placard);
+        var name = layer('div', 'placard-name', placard);
+        name.dir = 'auto';
+        name.lang = '';
+        // Text nodes stay, and only what they say changes: nothing is left behind to be collected.
+        cell.name = name.appendChild(document.createTextNode(''));
+        cell.year = layer('div', 'placard-year', placard).appendChild(document.createTextNode(''));
         cell.sprite = layer('div', 'sprite', cell.face);
         cell.image = layer('img', 'boxart', cell.face);
         cell.image.alt = '';
@@ -68,8 +70,8 @@
      */
     function show(cell, look) {
         cell.face.className = 'cell-face ' + toneOf(look.id);
-        cell.name.textContent = look.name;
-        cell.year.textContent = look.year || '';
+        cell.name.data = look.name;
+        cell.year.data = look.year || '';
         cell.url = look.url;
         if (look.sprite && look.sheet) {
             showSprite(cell.sprite, look.sheet, look.sprite.x, look.sprite.y);
@@ -80,7 +82,7 @@
 
     function showSkeleton(cell) {
         cell.face.className = 'cell-face is-skeleton';
-        cell.name.textContent = cell.year.textContent = '';
+        cell.name.data = cell.year.data = '';
         cell.bar.style.display = 'none';
     }
 

@@ -157,7 +157,7 @@
     };
 
     Grid.prototype.build = function (rows, columns) {
-        var slot, index, cell;
+        var slot, header, index, cell;
         this.clear();
         this.stage.textContent = '';
         this.rowSlots = [];
@@ -165,10 +165,12 @@
             slot = { row: NaN, cells: [], node: element('div', 'grid-row', this.stage) };
             slot.node.setAttribute('role', 'row');
             if (this.hasNames()) {
-                slot.name = element('div', 'grid-name', slot.node);
-                slot.name.setAttribute('role', 'rowheader');
-                slot.name.setAttribute('aria-colindex', 1);
-                slot.name.setAttribute('dir', 'auto');
+                header = element('div', 'grid-name', slot.node);
+                header.setAttribute('role', 'rowheader');
+                header.setAttribute('aria-colindex', 1);
+                header.setAttribute('dir', 'auto');
+                header.setAttribute('lang', '');
+                slot.name = header.appendChild(document.createTextNode(''));
             }
             slot.track = element('div', 'grid-track', slot.node);
             slot.track.setAttribute('role', 'presentation');
@@ -311,7 +313,7 @@
         slot.node.setAttribute('aria-rowindex', row + 1);
         slot.node.classList.toggle('is-current', row === this.row);
         slot.node.classList.toggle('is-above', row < Math.floor(this.down.target));
-        if (slot.name) { slot.name.textContent = this.model.name(row); }
+        if (slot.name) { slot.name.data = this.model.name(row); }
     };
 
     Grid.prototype.renderRow = function (slot, row) {
@@ -371,6 +373,7 @@
     Grid.prototype.start = function () {
         if (this.frame === 0) {
             this.frameTime = 0;
+            this.host.classList.add('is-moving');
             this.frame = root.requestAnimationFrame(this.tick);
         }
     };
@@ -389,8 +392,11 @@
         if (hasMoved) {
             this.render();
             this.frame = root.requestAnimationFrame(this.tick);
-        } else if (!this.finger && this.options.onRest) {
-            this.options.onRest();
+        } else {
+            this.host.classList.remove('is-moving');
+            if (!this.finger && this.options.onRest) {
+                this.options.onRest();
+            }
         }
     };
 

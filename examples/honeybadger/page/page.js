@@ -66,7 +66,12 @@
 
     /** Writes a text and takes its element out of the layout when there is none. */
     function write(node, text) {
-        node.textContent = text;
+        // The text node stays, once there is one: nothing is left behind to be collected.
+        if (node.firstChild) {
+            node.firstChild.data = text;
+        } else {
+            node.textContent = text;
+        }
         node.style.display = text === '' ? 'none' : '';
     }
 
@@ -285,7 +290,7 @@
         write(within(details, 'details-genres'), title ? listed(title.genres, ' · ') : '');
         write(within(details, 'details-synopsis'), title ? title.synopsis : '');
         within(details, 'details-cast').style.display = title && title.cast.length > 0 ? '' : 'none';
-        within(details, 'details-people').textContent = title ? listed(title.cast.slice(0, 4), ', ') : '';
+        write(within(details, 'details-people'), title ? listed(title.cast.slice(0, 4), ', ') : '');
         if (shown === 'panel') {
             drawPanel(focused, card, title, error);
         }
@@ -304,8 +309,8 @@
     /** Tells a reader what the name of the cell does not say, when the focus has come to rest. */
     function speak() {
         var title = titles.get(item().card.id);
-        byId('live').textContent = title ?
-            [title.name, extent(title, title, true), title.genres.join(', '), title.synopsis].filter(Boolean).join('. ') : '';
+        write(byId('live'), title ?
+            [title.name, extent(title, title, true), title.genres.join(', '), title.synopsis].filter(Boolean).join('. ') : '');
     }
 
     // The panel of one title.
@@ -511,7 +516,10 @@
         writeChip(name, gallery.view.avatar);
         write(byId('note'), gallery.isFallback ? 'There is no profile “' + profile + '” here: this is what guests see.' : '');
         rows.show(modelOfGallery(gallery));
-        mark('gallery-drawn');
+        // Unless it was found damaged on the way.
+        if (gallery) {
+            mark('gallery-drawn');
+        }
     }
 
     function writeChip(name, avatar) {
@@ -539,7 +547,6 @@
     // Views and addresses.
 
     function show(name) {
-        var before = shown;
         shown = name;
         Object.keys(views).forEach(function (key) {
             // The panel lies over the gallery, which goes on to exist for it.
@@ -549,11 +556,6 @@
         page.classList.toggle('is-panel', name === 'panel');
         page.classList.toggle('is-gallery', name === 'gallery' || name === 'panel');
         views.gallery.setAttribute('aria-hidden', String(name === 'panel'));
-        if (name === 'picker') {
-            picker.resize();
-        } else if (name === 'gallery' && before !== 'panel') {
-            rows.resize();
-        }
         focusOf(name).focus();
     }
 
@@ -643,7 +645,10 @@
             }
             return false;
         }
-        byId('rows').focus();
+        // Focusing again what has the focus would cost a layout.
+        if (document.activeElement !== byId('rows')) {
+            byId('rows').focus();
+        }
         return gallery !== null && rows.key(name, event.ctrlKey);
     }
 
