@@ -217,5 +217,10 @@ fn is_backend_free(backend: Backend) -> bool {
 }
 
 fn main() -> ExitCode {
-    if is_backend_free(Backend::Epoll) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let mut is_free = is_backend_free(Backend::Epoll);
+    match Backend::IoUring.check() {
+        Ok(()) => is_free &= is_backend_free(Backend::IoUring),
+        Err(why) => println!("skipped: {why}"),
+    }
+    if is_free { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

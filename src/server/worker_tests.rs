@@ -11,7 +11,7 @@ use crate::ring::Wake;
 use crate::ring::sim::{Client, ClientEnding, Clients, Pace, Random, Sim, Weather};
 use crate::route::{Mount, Router};
 use crate::sys::{ContentFile, Listener};
-use crossbeam::channel::{Sender, unbounded};
+use crossbeam_channel::{Sender, unbounded};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::io::Cursor;
@@ -359,11 +359,12 @@ impl House {
         let listening = Listening { socket: Some(Arc::new(Listener::nowhere(Peer::Unix).unwrap())), local: None };
         let parts = Parts {
             content,
+            addresses: Arc::new(Addresses::new(limits.connections_per_address_max)),
             limits,
             listeners: vec![listening],
             inbox: receiver,
             stats: Arc::clone(&stats),
-            reporter: Reporter::new(crossbeam::channel::bounded(1).0),
+            reporter: Reporter::new(crossbeam_channel::bounded(1).0),
         };
         let worker = Worker::new(sim, parts).unwrap();
         House { worker, clients, inbox, stats, tasks, weak }

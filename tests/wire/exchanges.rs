@@ -65,6 +65,11 @@ fn every_status_is_framed(stage: &Stage) {
         for method in ["GET", "HEAD"] {
             client.send(request(method, &format!("/status/{status}"), "").as_bytes());
             let answer = client.answer(if method == "GET" { "ANY" } else { "ANY HEAD" }).unwrap();
+            // These must have fields that this handler does not give.
+            if matches!(status, 206 | 401 | 405 | 407 | 426) {
+                assert_eq!(answer.status, 500, "{status}");
+                continue;
+            }
             assert_eq!(answer.status, status);
             let has_body = method == "GET" && !matches!(status, 204 | 205 | 304);
             assert_eq!(answer.body, if has_body { &b"body"[..] } else { b"" }, "{method} {status}");

@@ -19,6 +19,7 @@ pub(crate) struct Input {
 pub(crate) struct Line {
     /// Its number, from 1.
     pub(crate) number: u64,
+    /// Without its end.
     pub(crate) text: Vec<u8>,
     /// Bytes of the file that it stands for, with blank lines before it.
     pub(crate) bytes: u64,
@@ -49,7 +50,8 @@ impl Input {
             if line.number == 1 && line.text.starts_with(b"\xef\xbb\xbf") {
                 line.text.drain(..3);
             }
-            if !line.text.trim_ascii().is_empty() {
+            line.text.truncate(line.text.trim_ascii_end().len());
+            if !line.text.is_empty() {
                 return Ok(Some(line));
             }
         }

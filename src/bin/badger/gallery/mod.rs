@@ -4,6 +4,7 @@
 //! has all of it by one line, as `examples/honeybadger` does:
 //!
 //! ```text
+//! #[allow(dead_code, unused_imports)] // a program uses what it needs
 //! #[path = "../../src/bin/badger/gallery/mod.rs"]
 //! mod gallery;
 //! ```
