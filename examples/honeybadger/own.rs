@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::folder::Folder;
-use crate::prepare::{Content, pack_lines};
+use crate::prepare::{Content, Lines, encodings, pack_lines};
 use crate::watch::Watch;
 use badgerserver::poco::Layout;
 use std::fs;
@@ -32,8 +32,9 @@ pub(crate) fn prepare(
     let name = format!("galleries-{}.badger", layout.name());
     if !(folder.is_of(&recipe) && folder.has(&name)) {
         folder.begin(&recipe)?;
-        let files = (own.titles.clone(), own.profiles.clone());
-        pack_lines(&folder, &name, files, layout, "galleries", threads, watch)?;
+        let (titles, profiles) = (own.titles.clone(), own.profiles.clone());
+        let job = Lines { titles, profiles, layout, encodings: encodings(), threads };
+        pack_lines(&folder, &name, job, "galleries", watch)?;
         folder.end();
     }
     Ok(Content { galleries: folder.path(&name), assets: Vec::new(), pictures: own.pictures.clone() })

@@ -1,8 +1,8 @@
 //! What answers which path.
 
 use crate::failure::Failure;
-use crate::gallery::compress::{Encodings, encode};
-use crate::prepare::Content;
+use crate::gallery::compress::encode;
+use crate::prepare::{Content, encodings};
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
 use badgerserver::{Mount, Pack, Response, Router};
 use std::io::Cursor;
@@ -24,7 +24,7 @@ const PAGE: [(&str, &str, &str); 6] = [
 /// The page as a pack in memory: so it has entity tags and encodings like everything else.
 pub(crate) fn page() -> Result<Pack, Failure> {
     let failed = |what: String| Failure::new(format!("the page: {what}"), "free some memory");
-    let encodings = Encodings(vec![Encoding::Br, Encoding::Gzip]);
+    let encodings = encodings();
     let mut bytes = Cursor::new(Vec::new());
     let mut writer = PackWriter::create(&mut bytes, Cursor::new(Vec::new()), WriterOptions::default())
         .map_err(|error| failed(error.to_string()))?;
