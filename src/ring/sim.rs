@@ -469,10 +469,8 @@ impl Ring for Sim {
         let mut world = self.world.borrow_mut();
         loop {
             let completion = match world.next_ready()? {
-                Happened::Acceptable { listener } => {
-                    world.accept(listener);
-                    continue;
-                }
+                // Taken when it was its turn.
+                Happened::Acceptable { .. } => continue,
                 Happened::Accepted { listener, client } => {
                     let socket = SimSocket { world: Rc::clone(&self.world), client, opened: false };
                     // Documentation addresses (RFC 2544), one for each client.

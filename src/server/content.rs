@@ -7,6 +7,7 @@
 use super::event::Event;
 use super::generation::{Generation, LocalGeneration};
 use super::open_files::OpenFiles;
+use super::planted::planted;
 use super::slots::SlotId;
 use super::stats::WorkerStats;
 use super::tasks::{Lane, Offload, Task};
@@ -151,7 +152,9 @@ impl Content {
 
     /// Answers from `generation` from now on. What is being sent keeps its files; requests that wait are asked again.
     pub(crate) fn adopt(&mut self, generation: Arc<Generation>) {
-        self.files.clear();
+        if !planted!(SwapKeepsFiles) {
+            self.files.clear();
+        }
         self.generation = LocalGeneration::new(generation);
     }
 
@@ -162,7 +165,7 @@ impl Content {
 
     /// A connection is gone, or its request was answered: it waits for nothing any more.
     pub(crate) fn leave(&mut self, id: SlotId) {
-        for waiting in &mut self.waiting {
+        for waiting in self.waiting.iter_mut().filter(|_| !planted!(CancelKeepsWaiter)) {
             if waiting.slots.remove(&id) && waiting.slots.is_empty() {
                 waiting.is_cancelled.store(true, Ordering::Relaxed);
             }
@@ -191,10 +194,13 @@ impl Content {
         let waiting = |waiting: &Waiting| waiting.generation == done.generation && waiting.key == done.key;
         let Some(index) = self.waiting.iter().position(waiting) else { return BTreeSet::new() };
         let mut slots = self.waiting.swap_remove(index).slots;
-        let is_of_now = done.generation == self.number();
+        let is_of_now = done.generation == self.number() || planted!(SwapTakesOldOutcome);
         if is_of_now {
             match self.take_in(done.key, done.outcome) {
                 Ok(()) => {
+                    if planted!(ColdTellsOne) {
+                        slots.split_off(&SlotId { slot: 1, serial: 0 });
+                    }
                     slots.retain(|id| !self.waiting.iter().any(|waiting| waiting.slots.contains(id)));
                     return slots;
                 }
@@ -249,7 +255,33 @@ impl Content {
 
     /// The requests that met a failed task have been answered; the next ones try again.
     pub(crate) fn forget_failures(&mut self) {
-        self.failures.clear();
+        if !planted!(ColdKeepsFailure) {
+            self.failures.clear();
+        }
+    }
+
+    /// Everybody who waits for a task, once for each.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> Vec<SlotId> {
+        self.waiting.iter().flat_map(|waiting| waiting.slots.iter().copied()).collect()
+    }
+
+    /// Tasks whose outcome is expected.
+    #[cfg(test)]
+    pub(crate) fn waiting_tasks(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Failures that a request would meet now.
+    #[cfg(test)]
+    pub(crate) fn failures(&self) -> usize {
+        self.failures.len()
+    }
+
+    /// Every file that may be sent from.
+    #[cfg(test)]
+    pub(crate) fn pins(&self) -> Vec<&Pin> {
+        self.generation.pins.iter().chain(self.files.pins()).collect()
     }
 
     fn fail(&mut self, what: String) {
@@ -319,7 +351,7 @@ impl Service for Content {
             return Ready::Now;
         }
         let unchecked = shared.router.unchecked_bytes(local, span);
-        if unchecked == 0 {
+        if unchecked == 0 || planted!(ColdTrustsBytes) {
             pins[span.source.0 as usize].prefetch(span.offset, span.len);
             return Ready::Now;
         }

@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::pack::source::ReadError;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// What is left of a page behind the end of its file reads as zeros through a mapping.
 const PAGE_BYTES: u64 = 4096;
@@ -15,11 +15,23 @@ pub(crate) struct FakeDisk {
     len: AtomicU64,
     /// Opened files map it, and do not read it by calls.
     is_mapped: bool,
+    /// After so many reads it is cut, to this length.
+    reads_left: AtomicU64,
+    len_then: AtomicU64,
+    /// Whoever reads it panics.
+    panics: AtomicBool,
 }
 
 impl FakeDisk {
     pub(crate) fn new(bytes: &'static [u8], is_mapped: bool) -> FakeDisk {
-        FakeDisk { bytes, len: AtomicU64::new(bytes.len() as u64), is_mapped }
+        FakeDisk {
+            bytes,
+            len: AtomicU64::new(bytes.len() as u64),
+            is_mapped,
+            reads_left: AtomicU64::new(u64::MAX),
+            len_then: AtomicU64::new(0),
+            panics: AtomicBool::new(false),
+        }
     }
 
     /// The length now.
@@ -32,8 +44,30 @@ impl FakeDisk {
         self.len.store(self.len().min(len), Ordering::Relaxed);
     }
 
+    /// Cuts off what is behind `len` after so many reads more: also between two reads for one answer.
+    pub(crate) fn cut_after(&self, reads: u64, len: u64) {
+        self.len_then.store(len, Ordering::Relaxed);
+        self.reads_left.store(reads, Ordering::Relaxed);
+    }
+
+    /// Has whoever reads it panic, or read again.
+    pub(crate) fn set_panics(&self, panics: bool) {
+        self.panics.store(panics, Ordering::Relaxed);
+    }
+
     /// Reads bytes that lie within the length at opening.
     pub(super) fn read_at(&self, offset: u64, into: &mut [u8]) -> Result<(), ReadError> {
+        if self.panics.load(Ordering::Relaxed) {
+            std::panic::resume_unwind(Box::new("scripted"));
+        }
+        match self.reads_left.load(Ordering::Relaxed) {
+            u64::MAX => {}
+            0 => {
+                self.cut(self.len_then.load(Ordering::Relaxed));
+                self.reads_left.store(u64::MAX, Ordering::Relaxed);
+            }
+            left => self.reads_left.store(left - 1, Ordering::Relaxed),
+        }
         let (len, end) = (self.len(), offset + into.len() as u64);
         let readable = if self.is_mapped { len.next_multiple_of(PAGE_BYTES) } else { len };
         if end > readable && !into.is_empty() {

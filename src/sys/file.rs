@@ -44,7 +44,10 @@ pub(crate) struct ContentFile {
 #[derive(Debug)]
 enum Store {
     Memory(Cow<'static, [u8]>),
-    Disk { file: File, mapping: Option<Mapping> },
+    Disk {
+        file: File,
+        mapping: Option<Mapping>,
+    },
     #[cfg(test)]
     Fake(Arc<super::fake::FakeDisk>),
 }

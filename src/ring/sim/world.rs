@@ -35,12 +35,26 @@ pub(super) enum Kind {
 
 #[derive(Debug)]
 pub(super) enum Event {
-    Connect { client: usize, listener: u32 },
-    Accept { listener: u32 },
-    Arrive { client: usize, bytes: Vec<u8> },
-    Finish { client: usize },
-    Reset { client: usize },
-    Read { client: usize },
+    Connect {
+        client: usize,
+        listener: u32,
+    },
+    Accept {
+        listener: u32,
+    },
+    Arrive {
+        client: usize,
+        bytes: Vec<u8>,
+    },
+    Finish {
+        client: usize,
+    },
+    Reset {
+        client: usize,
+    },
+    Read {
+        client: usize,
+    },
     TryReceive(Token),
     TrySend(Token),
     Tell(Happened),
@@ -194,7 +208,10 @@ impl World {
                     }
                 }
             }
-            Event::Accept { listener } if self.weather.accepts_ahead => self.accept(listener),
+            Event::Accept { listener } if self.weather.accepts_ahead => {
+                let happened = self.accept(listener);
+                self.ready.extend(happened);
+            }
             Event::Accept { listener } => self.ready.push_back(Happened::Acceptable { listener }),
             Event::Alarm => {}
             Event::Arrive { client, bytes } => {
@@ -221,11 +238,18 @@ impl World {
 
     /// The next thing to tell.
     pub(super) fn next_ready(&mut self) -> Option<Happened> {
-        if self.weather.shuffles && self.ready.len() > 1 {
-            let index = self.random.below(self.ready.len() as u64) as usize;
-            return self.ready.swap_remove_front(index);
+        loop {
+            let count = self.ready.len() as u64;
+            let index = if self.weather.shuffles && count > 1 { self.random.below(count) as usize } else { 0 };
+            match self.ready.remove(index)? {
+                Happened::Acceptable { listener } => {
+                    if let Some(happened) = self.accept(listener) {
+                        return Some(happened);
+                    }
+                }
+                happened => return Some(happened),
+            }
         }
-        self.ready.pop_front()
     }
 
     pub(super) fn each_outgoing(&self, show: &mut dyn FnMut(&Outgoing)) {
@@ -251,19 +275,19 @@ impl World {
         self.poke_send(client);
     }
 
-    pub(super) fn accept(&mut self, listener: u32) {
+    /// Takes a client from the queue of a listener, if it may.
+    fn accept(&mut self, listener: u32) -> Option<Happened> {
         let is_full = self.slots.iter().flatten().count() >= self.weather.descriptors_max;
         let fails = self.chance(self.weather.accept_failure_percent) || is_full;
         let backlog = &mut self.listeners[listener as usize];
         if backlog.paused || backlog.waiting.is_empty() {
-            return;
+            return None;
         }
         if fails {
             backlog.paused = true;
-            self.ready.push_back(Happened::AcceptFailed { listener });
-        } else if let Some(client) = backlog.waiting.pop_front() {
-            self.ready.push_back(Happened::Accepted { listener, client });
+            return Some(Happened::AcceptFailed { listener });
         }
+        backlog.waiting.pop_front().map(|client| Happened::Accepted { listener, client })
     }
 
     /// Tries the receive of a client's connection, as something has changed.
