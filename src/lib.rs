@@ -15,6 +15,7 @@
 pub mod http;
 pub mod limits;
 pub mod pack;
+pub mod poco;
 mod ring;
 pub mod route;
 mod server;

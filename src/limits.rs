@@ -46,6 +46,12 @@ pub struct Limits {
     /// Open connections of one worker; at the limit accepting pauses until one closes. Where the process may have fewer
     /// descriptors, the workers share what it may have, less 512 (at most a quarter) for everything else.
     pub connections_max: usize,
+    /// Open connections of one client address over all workers (an IPv6 client is its first 64 bits; unix sockets are not
+    /// counted). One more is answered 503 and closed; when [`TURNED_AWAY_MAX`] of an address are being answered so, the next
+    /// are closed without a word. A proxy, and all that share a provider's address, are one client, so it keeps a single
+    /// address from most of a worker's room and no more: a quarter. Lower it where clients come each with their own address.
+    /// nginx (`limit_conn`) and HAProxy have no such bound unless told; nginx answers 503 too.
+    pub connections_per_address_max: usize,
     /// Large files of mounted directories kept open by one worker.
     pub open_files_max: usize,
 }
@@ -61,6 +67,9 @@ pub const EMPTY_LINES_MAX: u8 = 2;
 pub const PREPARE_ATTEMPTS_MAX: u8 = 4;
 /// Nanoseconds a request may wait for its content to be made ready, before it is answered 503.
 pub const PREPARE_NANOS_MAX: u64 = 30 * 1_000_000_000;
+/// Connections of one client address that are answered 503 at a time because it has
+/// [`Limits::connections_per_address_max`] others: enough that somebody reads why, and no second way to take all room.
+pub const TURNED_AWAY_MAX: usize = 16;
 /// Bytes of one receive; one buffer a worker on epoll. A request fits many times over; a larger one only means more reads.
 pub const RECEIVE_BYTES: usize = 32 * 1024;
 
@@ -80,6 +89,7 @@ impl Default for Limits {
             linger_time_max: Duration::from_secs(5),
             linger_bytes_max: 64 * 1024 * 1024,
             connections_max: 65_536,
+            connections_per_address_max: 16_384,
             open_files_max: 256,
         }
     }
@@ -124,6 +134,11 @@ impl Limits {
                 "more than 0, at most a day",
             ),
             ("connections_max", (1..=1 << 24).contains(&self.connections_max), "1 to 16,777,216"),
+            (
+                "connections_per_address_max",
+                (1..=1 << 24).contains(&self.connections_per_address_max),
+                "1 to 16,777,216",
+            ),
             ("open_files_max", (1..=1 << 20).contains(&self.open_files_max), "1 to 1,048,576"),
         ];
         match checks.iter().find(|check| !check.1) {

@@ -3,7 +3,7 @@
 //! The allocator of this program counts what the thread `badger-0` does while it is told to, and keeps the first trace.
 
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
-use badgerserver::{Backend, Pack, Router, Server};
+use badgerserver::{Backend, Mount, Pack, Router, Server};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
 use std::cell::Cell;
@@ -110,6 +110,8 @@ fn exchanges(tag: &str) -> Vec<Exchange> {
         exchange("pipelined 16", small.repeat(16), "HTTP/1.1 200", 16, 1024),
         exchange("405", request("PUT", "/p/small", ""), "HTTP/1.1 405", 1, usize::MAX),
         exchange("OPTIONS", request("OPTIONS", "/p/small", ""), "HTTP/1.1 204", 1, 0),
+        exchange("a fallback", request("GET", "/p/some/one", ""), "HTTP/1.1 200", 1, 1024),
+        exchange("gathered", request("GET", "/p/some?ids=3,9,1", ""), "HTTP/1.1 200", 1, usize::MAX),
         exchange("percent-encoded", request("GET", "/p/%73mall?q=1", ""), "HTTP/1.1 200", 1, 1024),
     ]
 }
@@ -172,7 +174,8 @@ fn pack_file() -> (std::path::PathBuf, Pack) {
     ];
     let mut out = Cursor::new(Vec::new());
     let mut writer = PackWriter::create(&mut out, Cursor::new(Vec::new()), WriterOptions::default()).unwrap();
-    for (key, bodies) in ["/small", "/large", "/page"].into_iter().zip(bodies) {
+    let keys = [("/small", 0), ("/large", 1), ("/page", 2), ("/some/1", 0), ("/some/3", 2)];
+    for (key, bodies) in keys.map(|(key, body)| (key, bodies[body])) {
         writer.add(Entry { key, content_type: "text/plain", bodies, ..Entry::default() }).unwrap();
     }
     writer.finish().unwrap();
@@ -184,8 +187,9 @@ fn pack_file() -> (std::path::PathBuf, Pack) {
 
 fn is_backend_free(backend: Backend) -> bool {
     let (path, pack) = pack_file();
+    let mount = Mount::pack("/p", pack).fallback("/some/", "/small", "X-Fallback", "small").gather("/some", "ids");
     let builder = Server::builder().backend(backend).workers(1).listen("127.0.0.1:0");
-    let server = builder.start(Router::new().pack("/p", pack)).unwrap();
+    let server = builder.start(Router::new().mount(mount)).unwrap();
     std::fs::remove_file(path).unwrap();
     assert_eq!(server.backend(), backend.to_string());
     let address = server.addresses()[0].inet().unwrap();
@@ -213,5 +217,10 @@ fn is_backend_free(backend: Backend) -> bool {
 }
 
 fn main() -> ExitCode {
-    if is_backend_free(Backend::Epoll) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let mut is_free = is_backend_free(Backend::Epoll);
+    match Backend::IoUring.check() {
+        Ok(()) => is_free &= is_backend_free(Backend::IoUring),
+        Err(why) => println!("skipped: {why}"),
+    }
+    if is_free { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -122,6 +122,27 @@ fn directories_and_packs_are_served_and_swapped_and_drained() {
 }
 
 #[test]
+fn limits_are_set_by_flags() {
+    let folder = Folder::new("serve-limits");
+    folder.write("site/a", "text of a");
+    let served = Served::start(&folder, "site --listen 127.0.0.1:0 --connections-per-address 1 --idle-time 3000");
+    let address = served.address.strip_prefix("http://").unwrap();
+    let mut first = TcpStream::connect(address).unwrap();
+    write!(first, "GET /a HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    let mut answer = [0; 12];
+    first.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    assert!(served.get("/a").starts_with("HTTP/1.1 503 "), "the second of this address");
+    drop(first);
+    served.until(|| served.get("/a").ends_with("text of a"));
+
+    for (flag, name) in [("connections", "connections_max"), ("idle-time", "idle_time_max")] {
+        let refused = folder.badger(&format!("serve site --listen 127.0.0.1:0 --{flag} 0"));
+        refused.failed(&format!("limit {name} must be "));
+    }
+}
+
+#[test]
 fn several_paths_are_asked_in_their_order() {
     let folder = Folder::new("serve-layers");
     folder.write("over/a", "over a");
@@ -289,8 +310,7 @@ fn errors() {
     assert!(!outcome.stderr.contains("port 0"), "{}", outcome.stderr);
     drop(socket);
     let help = folder.badger("serve --help").good().stdout;
-    assert!(help.contains("auto or epoll") && !help.contains("epoll or io_uring"), "{help}");
-    folder.badger("serve site --backend io_uring").failed_without_help("this build has no io_uring backend");
+    assert!(help.contains("auto, epoll or io_uring"), "{help}");
     let outcome =
         folder.badger(&format!("serve site --listen {address}")).failed(&format!("cannot listen on {address}: "));
     assert!(outcome.stderr.contains("Address already in use"), "{}", outcome.stderr);

@@ -13,11 +13,12 @@ use std::path::Path;
 use std::process::Command;
 
 /// What a layer may import, and the single items it may name beyond that.
-const LAYERS: [(&str, &[&str], &[&str]); 7] = [
+const LAYERS: [(&str, &[&str], &[&str]); 8] = [
     ("limits", &[], &[]),
     ("http", &["limits"], &[]),
     ("pack", &["limits"], &[]),
-    ("route", &["http", "pack", "limits"], &[]),
+    ("poco", &["pack", "limits"], &[]),
+    ("route", &["http", "pack", "poco", "limits"], &[]),
     // The kernel's side implements the trait by which packs are read, so that `pack` needs to know no file.
     ("sys", &[], &["pack::source::"]),
     ("ring", &["sys", "limits"], &[]),
@@ -25,7 +26,7 @@ const LAYERS: [(&str, &[&str], &[&str]); 7] = [
 ];
 
 /// Layers without socket, file, clock or thread.
-const PURE: [&str; 4] = ["limits", "http", "pack", "route"];
+const PURE: [&str; 5] = ["limits", "http", "pack", "poco", "route"];
 
 /// Files of `server` that may name both the ring and the protocol, with the only item of the ring that they may name.
 const NAMES_RING_AND_HTTP: [(&str, &str); 2] = [
@@ -54,13 +55,16 @@ const BANNED: [(&str, &str); 11] = [
 ];
 
 /// Where a banned text may stand: the file, the text, how often, and why.
-const ALLOWED: [(&str, &str, usize, &str); 2] = [
+const ALLOWED: [(&str, &str, usize, &str); 5] = [
+    ("src/ring/transmit.rs", ".expect(", 1, "a span of a file has a file"),
     (
-        "src/ring/epoll.rs",
+        "src/ring/uring.rs",
         ".expect(",
-        6,
-        "the contract of the seam: the worker names a slot it has opened; a span has a file",
+        5,
+        "the contract of the seam, as in epoll.rs; the kernel tells of what is under way",
     ),
+    ("src/sys/uring.rs", ".expect(", 1, "a buffer is read between its completion and its return"),
+    ("src/ring/epoll.rs", ".expect(", 5, "the contract of the seam: the worker names a slot it has opened"),
     ("src/sys/file.rs", ".expect(", 2, "a length that was matched in the line above; every system has a page size"),
 ];
 
@@ -78,7 +82,8 @@ const PLACES: [(&[&str], &[&str], &str); 5] = [
     ),
     (
         &["Mutex", "RwLock", "Condvar"],
-        &["src/server/handle.rs", "src/sys/guard.rs"],
+        // The third counts connections as they come and go.
+        &["src/server/handle.rs", "src/sys/guard.rs", "src/server/addresses.rs"],
         "no lock on the request path; send the worker a message",
     ),
     (&["OnceLock", "LazyLock", "thread_local", "lazy_static"], &[], "no globals; give the state an owner"),
@@ -89,10 +94,11 @@ const PLACES: [(&[&str], &[&str], &str); 5] = [
 const LINES_MAX: usize = 600;
 
 /// Longer files: the bound they have instead, and why.
-const LONG_FILES: [(&str, usize, &str); 5] = [
+const LONG_FILES: [(&str, usize, &str); 6] = [
     ("src/http/conn.rs", 700, "every transition of the connection is in one file, theory first"),
-    ("src/http/conn_tests.rs", 1100, "tables of whole exchanges, and every cut of them"),
-    ("src/ring/epoll.rs", 800, "one backend, with the tests that only it needs"),
+    ("src/http/conn_tests.rs", 1000, "tables of whole exchanges, and every cut of them"),
+    ("src/ring/epoll.rs", 640, "one backend, with the tests that only it needs"),
+    ("src/ring/uring.rs", 720, "one backend: what each completion means is in one file"),
     ("src/ring/tests.rs", 1000, "one suite, stamped for every backend"),
     ("src/sys/guard.rs", 750, "one routine in the assembly of three architectures, with its handler and its tests"),
 ];

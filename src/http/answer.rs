@@ -35,23 +35,33 @@ impl One<'_> {
         local: Option<SocketAddr>,
         service: &mut S,
     ) -> bool {
-        if matches!(head.method, Method::Other | Method::Connect) {
-            self.refusal(501, "this server does not know the method");
-            return true;
-        }
-        if !is_whole && matches!(head.method, Method::Get | Method::Head) {
-            self.refusal(413, "the request body is longer than this server reads");
-            return true;
-        }
         let mut decoded = std::mem::take(&mut self.scratch.decoded);
         let is_answered = match target::parse(head.method_bytes, head.target, &mut decoded) {
+            // First, whatever the method: nothing says that what follows a malformed line is a request (RFC 9112 section 3).
+            Err(error) if error.is_grammar() => {
+                self.persistence = Persistence::Close;
+                self.ends = true;
+                self.refusal(error.status(), error.why());
+                true
+            }
+            // RFC 9110 section 9.1.
+            _ if matches!(head.method, Method::Other | Method::Connect) => {
+                self.refusal(501, "this server does not know the method");
+                true
+            }
+            // RFC 9110 section 15.5.14.
+            _ if !is_whole && matches!(head.method, Method::Get | Method::Head) => {
+                self.refusal(413, "the request body is longer than this server reads");
+                true
+            }
             Ok(Target::Asterisk) => {
                 Drawing::start(&mut self.scratch.batch, 204, self.moment, self.persistence).allow(Methods::READ).end();
                 true
             }
-            Ok(Target::Path { path, query, authority: _ }) => {
+            Ok(Target::Path { path, query, authority }) => {
                 let request = Request {
                     method: head.method,
+                    authority,
                     path,
                     query: query.and_then(|query| std::str::from_utf8(query).ok()),
                     fields: head.fields,
@@ -64,10 +74,6 @@ impl One<'_> {
                 self.found(&request, service)
             }
             Err(error) => {
-                if error.is_grammar() {
-                    self.persistence = Persistence::Close;
-                    self.ends = true;
-                }
                 self.refusal(error.status(), error.why());
                 true
             }
@@ -108,6 +114,10 @@ impl One<'_> {
 
     /// A stored representation: conditions first (RFC 9110 section 13.2.2), then the range (section 14.2).
     fn stored<S: Service>(&mut self, request: &Request<'_>, service: &mut S) -> bool {
+        let stored = &mut self.scratch.stored;
+        if stored.last_modified.is_some_and(|changed| changed > self.moment.unix_seconds) {
+            stored.change_now(self.moment);
+        }
         let stored = &self.scratch.stored;
         let etag = stored.slice(&stored.etag);
         let validators = Validators { etag: (!etag.is_empty()).then_some(etag), last_modified: stored.last_modified };
@@ -190,21 +200,22 @@ impl One<'_> {
         true
     }
 
-    fn made(&mut self, request: &Request<'_>, response: Response) {
-        if response.is_broken {
+    fn made(&mut self, request: &Request<'_>, mut response: Response) {
+        if response.is_broken || response.lacks_a_field() {
             return self.refusal(500, "");
         }
+        // RFC 9110 section 8.8.2.1: a change to come is one of now.
+        response.last_modified = response.last_modified.map(|changed| changed.min(self.moment.unix_seconds));
         let etag = response.etag.as_deref().map(str::as_bytes);
         let validators = Validators { etag, last_modified: response.last_modified };
-        // Reading without validators too: no tag matches then, and `*` matches whatever is there (RFC 9110 section 13.1).
-        // A handler that changed something has done so by now: unless it names validators, the conditions were its own to
-        // look at, and a 412 would deny the change.
+        // Without validators too: no tag matches then, and `*` matches whatever is there (RFC 9110 section 13.1). For a
+        // success only (section 13.2.1), and for reading only: a handler that changed something has done so by now, its
+        // validators are those of what it made (section 9.3.4), and a 412 would deny the change. So in other methods the
+        // conditions are the handler's own to look at.
         let is_read = matches!(request.method, Method::Get | Method::Head);
-        let has_validator = etag.is_some() || response.last_modified.is_some();
-        let outcome = if response.status == 200 && (is_read || has_validator) {
-            preconditions(request, &validators)
-        } else {
-            Outcome::Proceed
+        let outcome = match response.status {
+            200..=299 if is_read => preconditions(request, &validators),
+            _ => Outcome::Proceed,
         };
         match outcome {
             Outcome::Proceed => {

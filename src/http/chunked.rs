@@ -190,6 +190,12 @@ impl ChunkReader {
         self.body_bytes
     }
 
+    /// The same and what is still to come of the chunk under way: how long the body is at the least.
+    pub fn body_bytes_min(&self) -> u64 {
+        let coming = if self.state == State::Data { self.size } else { 0 };
+        self.body_bytes.saturating_add(coming)
+    }
+
     /// The state behind one byte that is not data.
     fn step(&mut self, byte: u8) -> Result<State, ChunkError> {
         let (expected, next, error) = match self.state {

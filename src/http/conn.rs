@@ -33,7 +33,7 @@ use super::chunked::ChunkReader;
 use super::head::{self, Persistence};
 use super::method::Method;
 use super::parse::{self, Framing, Head, Parsed, Refusal};
-use super::plan::Batch;
+use super::plan::{Batch, Reached};
 use super::service::{Service, Stored};
 use crate::limits::{Limits, PREPARE_ATTEMPTS_MAX, PREPARE_NANOS_MAX};
 use std::net::SocketAddr;
@@ -117,6 +117,9 @@ pub enum Input<'b> {
     Failed,
     /// Time has passed [`Conn::deadline`].
     Tick,
+    /// In place of anything else, right after [`Conn::new`]: its client has too many connections. It is answered 503, and
+    /// ends.
+    TurnedAway,
 }
 
 /// What to do next.
@@ -284,6 +287,10 @@ impl Conn {
             (Phase::Receiving, Input::Bytes(bytes)) => self.read(bytes, env),
             (Phase::Receiving, Input::Eof) => Step::Close(Closed::ByPeer),
             (Phase::Receiving, Input::Tick) => self.receiving_tick(env),
+            (Phase::Receiving, Input::TurnedAway) => {
+                let refusal = Refusal { status: 503, why: "too many connections from this address" };
+                self.answer_last(refusal, false, env)
+            }
             (Phase::Sending, Input::Sent { bytes, is_all }) => {
                 self.window_bytes += bytes;
                 if is_all { self.sent_all(env) } else { Step::Stay }
@@ -313,7 +320,8 @@ impl Conn {
             (Phase::Lingering { .. }, Input::Tick | Input::Ready | Input::Sent { .. } | Input::Failed)
             | (Phase::Receiving, Input::Ready | Input::Sent { .. } | Input::Failed)
             | (Phase::Sending, Input::Ready)
-            | (Phase::Preparing, Input::Sent { .. } | Input::Failed) => Step::Stay,
+            | (Phase::Preparing, Input::Sent { .. } | Input::Failed)
+            | (Phase::Sending | Phase::Preparing | Phase::Lingering { .. }, Input::TurnedAway) => Step::Stay,
         }
     }
 
@@ -480,8 +488,9 @@ impl Conn {
             }
             BodyReader::Chunked(chunks) => {
                 let fed = chunks.feed(bytes);
-                // Asked first, since what is wrong behind the limit is not read when the bytes come one by one.
-                if chunks.body_bytes() > bytes_max {
+                // Asked first, since what is wrong behind the limit is not read when the bytes come one by one. A size says
+                // it before its data comes.
+                if chunks.body_bytes_min() > bytes_max {
                     return Body::TooLong;
                 }
                 match fed {
@@ -532,6 +541,9 @@ impl Conn {
         if !one.ends {
             return Answered::Goes;
         }
+        if !is_whole {
+            env.scratch.batch.reached = Some(Reached::Body);
+        }
         self.then = Then::Linger;
         Answered::Ends
     }
@@ -546,6 +558,14 @@ impl Conn {
             ends: true,
         };
         one.refusal(refusal.status, refusal.why);
+        // Only the protocol's own refusals come here, so the status says which limit it was.
+        env.scratch.batch.reached = match (refusal.status, &self.reading) {
+            (408, Reading::Head { .. }) => Some(Reached::HeadTime),
+            (408, Reading::Body { .. }) => Some(Reached::BodyTime),
+            (414, _) => Some(Reached::RequestLine),
+            (431, _) => Some(Reached::Head),
+            _ => None,
+        };
         self.then = Then::Linger;
         Keep::nothing()
     }

@@ -1,4 +1,5 @@
-//! Whole exchanges with the connection machine: a table with a head checker of its own, every cut of it, time, accidents.
+//! Whole exchanges with the connection machine: a table with a head checker of its own, every cut of it, accidents; `time`
+//! has what depends on the clock.
 
 use super::super::list::random::Random;
 use super::super::method::Methods;
@@ -9,6 +10,9 @@ use super::super::service::{Found, Ready, Service, Stored};
 use super::super::{Method, date};
 use super::*;
 use crate::limits::RECEIVE_BYTES;
+
+#[path = "conn_tests/time.rs"]
+mod time;
 
 const SECOND: u64 = 1_000_000_000;
 const START: u64 = 1_000 * SECOND;
@@ -79,6 +83,7 @@ impl Service for Fake {
             }
             "/large" => Found::Made(Response::text("x".repeat(10_000))),
             "/nothing" => Found::Made(Response::new(204)),
+            "/says414" => Found::Made(Response::text("it is mine").status(414)),
             "/reset" => Found::Made(Response::text("not sent").status(205)),
             "/broken" => Found::Made(Response::text("x").header("X-A", "a\r\nX-B: c")),
             "/panic" => Found::Panicked,
@@ -509,7 +514,8 @@ const EXCHANGES: &[(&str, &str)] = &[
     ("GET / HTTP/1.1|Host: a|Content-Length: 65537||GET / HTTP/1.1|Host: a||", "413 close"),
     ("HEAD / HTTP/1.1|Host: a|Content-Length: 65537||", "h413 close"),
     ("POST / HTTP/1.1|Host: a|Content-Length: 65537||", "405 close"),
-    ("POST /made HTTP/1.1|Host: a|Content-Length: 99999999999999999999999||", "200 close"),
+    ("POST /made HTTP/1.1|Host: a|Content-Length: 18446744073709551615||", "200 close"),
+    ("POST /made HTTP/1.1|Host: a|Content-Length: 18446744073709551616||GET / HTTP/1.1|Host: a||", "400 close"),
     ("POST / HTTP/1.1|Host: a|Content-Length: 5|Transfer-Encoding: chunked||0||", "400 close"),
     ("HEAD / HTTP/1.1|Host: a|Content-Length: 5|Content-Length: 6||", "h400 close"),
     ("POST / HTTP/1.0|Transfer-Encoding: chunked||0||", "400 close"),
@@ -539,11 +545,11 @@ const EXCHANGES: &[(&str, &str)] = &[
     ("GET /stored HTTP/1.1|Host: a|If-Match: \"x\"||GET / HTTP/1.1|Host: a|If-Match: \"abc\"||", "412 200"),
     ("HEAD /stored HTTP/1.1|Host: a|If-Unmodified-Since: Sun, 06 Nov 1994 08:49:36 GMT||", "h412"),
     ("GET /made HTTP/1.1|Host: a|If-None-Match: \"m\"||GET /made HTTP/1.1|Host: a|If-Match: \"n\"||", "304 412"),
-    ("POST /made HTTP/1.1|Host: a|If-None-Match: \"m\"||", "412"),
+    ("POST /made HTTP/1.1|Host: a|If-None-Match: \"m\"||POST /made HTTP/1.1|Host: a|If-Match: \"n\"||", "200 200"),
     ("GET /plain HTTP/1.1|Host: a|If-Match: \"x\"||GET /plain HTTP/1.1|Host: a|If-Match: *||", "412 200"),
     ("GET /plain HTTP/1.1|Host: a|If-None-Match: *||GET /plain HTTP/1.1|Host: a|If-None-Match: \"x\"||", "304 200"),
     ("POST /plain HTTP/1.1|Host: a|If-Match: \"x\"||POST /plain HTTP/1.1|Host: a|If-None-Match: *||", "200 200"),
-    ("GET /nothing HTTP/1.1|Host: a|If-Match: \"x\"||GET /broken HTTP/1.1|Host: a|If-Match: \"x\"||", "204 500"),
+    ("GET /nothing HTTP/1.1|Host: a|If-Match: \"x\"||GET /broken HTTP/1.1|Host: a|If-Match: \"x\"||", "412 500"),
     ("POST / HTTP/1.1|Host: a|If-None-Match: \"abc\"||GET /moved HTTP/1.1|Host: a|If-None-Match: *||", "405 301"),
     // Ranges.
     ("GET /stored HTTP/1.1|Host: a|Range: bytes=0-0||GET /stored HTTP/1.1|Host: a|Range: bytes=-5||", "206 206"),
@@ -653,6 +659,19 @@ fn a_refusal_of_what_is_stored_has_its_lines() {
         let answer = read_answer(&mut &run.wire[..], false, false);
         let seen = (answer.status, answer.only("ETag"), answer.only("Vary"), answer.only("Last-Modified"));
         assert_eq!(seen, (status, "\"abc\"", "Accept-Encoding", "Sun, 06 Nov 1994 08:49:37 GMT"));
+    }
+}
+
+#[test]
+fn a_change_to_come_is_one_of_now() {
+    let mut run = Run::new(&Limits::default());
+    // The clock stands before the content's time.
+    run.moment.unix_seconds = CHANGED - 100;
+    run.moment.date = date::write(CHANGED - 100);
+    run.bytes(&bytes_of("GET /stored HTTP/1.1|Host: a||"));
+    let text = String::from_utf8_lossy(&run.wire).into_owned();
+    for name in ["Date", "Last-Modified"] {
+        assert!(text.contains(&format!("\r\n{name}: Sun, 06 Nov 1994 08:47:57 GMT\r\n")), "{text}");
     }
 }
 
@@ -776,124 +795,6 @@ fn continue_is_said_when_the_body_is_not_there_yet() {
 }
 
 #[test]
-fn time_to_the_first_head_and_between_requests() {
-    let limits = Limits::default();
-    let mut run = Run::new(&limits);
-    assert_eq!(run.conn.deadline(), Some(START + 10 * SECOND));
-    assert_eq!(run.tick_at_deadline(), Step::Close(Closed::HeadTime));
-
-    // An empty line buys no time.
-    let mut run = Run::new(&limits);
-    run.pass(9 * SECOND);
-    run.bytes(b"\r\n");
-    assert_eq!(run.conn.deadline(), Some(START + 10 * SECOND));
-
-    let mut run = Run::new(&limits);
-    run.pass(9 * SECOND);
-    run.bytes(&bytes_of("GET / HTTP/1.1|Host: a||"));
-    assert_eq!(run.conn.deadline(), Some(START + 69 * SECOND), "idle");
-    assert!(run.conn.is_idle());
-    assert_eq!(run.tick_at_deadline(), Step::Close(Closed::IdleTime));
-}
-
-#[test]
-fn a_head_that_trickles_is_answered_408_counted_from_its_first_byte() {
-    let mut run = Run::new(&Limits::default());
-    run.bytes(&bytes_of("GET / HTTP/1.1|Host: a||"));
-    run.wire.clear();
-    run.pass(30 * SECOND);
-    let first_byte = run.moment.nanos;
-    for byte in bytes_of("HEAD / HTTP/1.1|Ho") {
-        run.bytes(&[byte]);
-        run.pass(SECOND / 10);
-        assert_eq!(run.conn.deadline(), Some(first_byte + 10 * SECOND));
-    }
-    assert!(!run.conn.is_idle());
-    assert_eq!(run.tick_at_deadline(), Step::ShutdownThenDrain);
-    check_wire(&run, "h408 close", "trickled");
-    assert_eq!(run.give(Input::Bytes(b"more")), Step::Recv);
-    assert_eq!(run.give(Input::Eof), Step::Close(Closed::Finished));
-}
-
-#[test]
-fn what_waits_behind_an_answer_has_its_time_from_the_end_of_that_answer() {
-    for begun in ["GET / HTTP/1.1|Ho", "GET / HTTP/1.1|Host: a|Content-Length: 9||1"] {
-        let mut run = Run::new(&Limits::default());
-        run.pass(3 * SECOND);
-        let text = format!("GET /large HTTP/1.1|Host: a||{begun}");
-        assert_eq!(run.on(Input::Bytes(&bytes_of(&text))), Step::Send);
-        let bytes = run.take_batch();
-        // The client takes its time, which it may.
-        run.pass(29 * SECOND);
-        assert_eq!(run.on(Input::Sent { bytes: bytes - 1, is_all: false }), Step::Stay);
-        run.pass(29 * SECOND);
-        assert_eq!(run.on(Input::Sent { bytes: 1, is_all: true }), Step::Recv, "{begun}");
-        let end = run.moment.nanos;
-        assert_eq!(run.conn.deadline(), Some(end + 10 * SECOND), "{begun}");
-        assert_eq!(run.tick_at_deadline(), Step::ShutdownThenDrain);
-        check_wire(&run, "200 408 close", begun);
-    }
-}
-
-#[test]
-fn a_body_that_does_not_come_is_answered_408_counted_from_its_head() {
-    for text in ["GET / HTTP/1.1|Host: a|Content-Length: 9||", "GET / HTTP/1.1|Host: a|Transfer-Encoding: chunked||"] {
-        let mut run = Run::new(&Limits::default());
-        run.bytes(b"G");
-        run.pass(5 * SECOND);
-        run.bytes(&bytes_of(text)[1..]);
-        assert_eq!(run.conn.deadline(), Some(START + 15 * SECOND));
-        run.pass(5 * SECOND);
-        run.bytes(b"1");
-        assert_eq!(run.conn.deadline(), Some(START + 15 * SECOND));
-        assert_eq!(run.tick_at_deadline(), Step::ShutdownThenDrain);
-        check_wire(&run, "408 close", text);
-        assert_eq!(run.conn.deadline(), Some(START + 20 * SECOND));
-        assert_eq!(run.tick_at_deadline(), Step::Close(Closed::LingerTime));
-    }
-}
-
-#[test]
-fn a_client_must_take_so_many_bytes_in_each_window() {
-    let mut run = Run::new(&Limits::default());
-    let request = bytes_of("GET /large HTTP/1.1|Host: a||");
-    assert_eq!(run.on(Input::Bytes(&request)), Step::Send);
-    for _ in 0..5 {
-        let window = run.conn.deadline().unwrap();
-        for _ in 0..2 {
-            run.moment.nanos += 10 * SECOND;
-            assert_eq!(run.on(Input::Sent { bytes: 512, is_all: false }), Step::Stay);
-        }
-        assert_eq!(run.conn.deadline(), Some(window), "bytes do not move it");
-        assert_eq!(run.tick_at_deadline(), Step::Stay);
-        assert_eq!(run.conn.deadline(), Some(window + 30 * SECOND));
-    }
-    assert_eq!(run.on(Input::Sent { bytes: 1023, is_all: false }), Step::Stay);
-    assert_eq!(run.tick_at_deadline(), Step::Close(Closed::SendTime));
-}
-
-#[test]
-fn content_that_never_gets_ready_is_answered_503() {
-    let mut run = Run::new(&Limits::default());
-    run.goes_on = false;
-    run.bytes(&bytes_of("GET /wait99 HTTP/1.1|Host: a||"));
-    assert_eq!(run.end(), End::Waits);
-    assert_eq!(run.conn.deadline(), Some(START + PREPARE_NANOS_MAX));
-    assert!(!run.conn.is_idle());
-    run.is_waiting = false;
-    assert_eq!(run.tick_at_deadline(), Step::ShutdownThenDrain);
-    check_wire(&run, "503 close", "time");
-
-    // Asked once, and again so many times.
-    let run = run_whole(&Limits::default(), &bytes_of("GET /wait99 HTTP/1.1|Host: a||GET / HTTP/1.1|Host: a||"));
-    check_wire(&run, "503 200", "attempts");
-    assert_eq!(run.fake.waits, 1 + u64::from(PREPARE_ATTEMPTS_MAX));
-    // One that needs them all gets its answer, and the next one has its own attempts.
-    let text = format!("GET /wait{PREPARE_ATTEMPTS_MAX} HTTP/1.1|Host: a||").repeat(3);
-    check_wire(&run_whole(&Limits::default(), &bytes_of(&text)), "200 200 200", "just in time");
-}
-
-#[test]
 fn earlier_answers_leave_while_a_later_one_waits() {
     let mut run = Run::new(&Limits::default());
     run.goes_on = false;
@@ -941,26 +842,6 @@ fn a_batch_that_cannot_be_sent_is_answered_500_instead() {
 }
 
 #[test]
-fn lingering_is_bounded_by_time_and_bytes() {
-    assert_eq!(Limits::default().linger_bytes_max, 64 << 20, "an upload under way does not reach it");
-    let limits = Limits { linger_bytes_max: 100, ..Limits::default() };
-    let bad = bytes_of("GET / HTTP/1.1||");
-    let lingering = || {
-        let mut run = run_whole(&limits, &bad);
-        assert!(run.lingers && run.closed.is_none());
-        assert_eq!(run.conn.deadline(), Some(START + 5 * SECOND));
-        run.pass(SECOND);
-        run
-    };
-    let mut run = lingering();
-    assert_eq!(run.give(Input::Bytes(&[b'x'; 99])), Step::Recv);
-    assert_eq!(run.conn.deadline(), Some(START + 5 * SECOND), "bytes buy no time");
-    assert_eq!(run.give(Input::Bytes(b"x")), Step::Close(Closed::LingerBytes));
-    assert_eq!(lingering().tick_at_deadline(), Step::Close(Closed::LingerTime));
-    assert_eq!(lingering().give(Input::Eof), Step::Close(Closed::Finished));
-}
-
-#[test]
 fn the_last_answer_is_not_lost_to_what_the_client_sends_behind_it() {
     for text in ["GET / HTTP/1.1|Host: a|Connection: close||", "GET / HTTP/1.0||", "GET /panic HTTP/1.1|Host: a||"] {
         for stray in ["|", "GET / HTTP/1.1|Host: a||"] {
@@ -981,27 +862,6 @@ fn an_end_of_input_closes() {
         let mut run = run_whole(&Limits::default(), &bytes_of(text));
         assert_eq!(run.give(Input::Eof), Step::Close(Closed::ByPeer), "{text}");
     }
-}
-
-#[test]
-fn draining_closes_behind_what_was_read() {
-    let mut run = Run::new(&Limits::default());
-    run.moment.is_draining = true;
-    assert!(run.conn.is_idle());
-    run.bytes(&bytes_of("GET / HTTP/1.1|Host: a||HEAD / HTTP/1.1|Host: a||GET /none HTTP/1.1|Host: a||"));
-    check_wire(&run, "200 h200 404 close", "all that was read is answered");
-
-    let mut run = Run::new(&Limits { pipeline_max: 2, ..Limits::default() });
-    run.moment.is_draining = true;
-    run.bytes(&bytes_of(&"GET / HTTP/1.1|Host: a||".repeat(5)));
-    check_wire(&run, "200 200 200 200 200 close", "over batches");
-
-    let mut run = Run::new(&Limits::default());
-    run.moment.is_draining = true;
-    run.bytes(&bytes_of("GET / HTTP/1.1|Host: a||GET /no"));
-    assert!(!run.conn.is_idle(), "a request under way is waited for");
-    run.bytes(&bytes_of("ne HTTP/1.1|Host: a||"));
-    check_wire(&run, "200 404 close", "the one under way too");
 }
 
 /// What a client might send, valid for the most part.

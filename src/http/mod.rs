@@ -27,7 +27,7 @@ pub mod target;
 pub use conn::{Closed, Conn, Env, Input, Moment, Scratch, Step};
 pub use encoding::Encoding;
 pub use method::{Method, Methods};
-pub use plan::{Batch, Part, Plan, SourceId, Span};
+pub use plan::{Batch, Part, Plan, Reached, SourceId, Span};
 pub use request::Request;
 pub use response::Response;
 pub use service::{Found, Piece, Ready, Service, Stored};

@@ -217,7 +217,10 @@ fn framing(fields: &Fields<'_, '_>, is_http_10: bool) -> Result<Framing, Refusal
             let number = digits
                 .iter()
                 .try_fold(0u64, |number, digit| number.checked_mul(10)?.checked_add(u64::from(digit - b'0')));
-            let number = number.unwrap_or(u64::MAX);
+            // RFC 9110 section 8.6: never taken for a smaller number, and no body is as long.
+            let Some(number) = number else {
+                return Err(refuse(400, "Content-Length is a number beyond all lengths"));
+            };
             if length.is_some_and(|before| before != number) {
                 return Err(refuse(400, "Content-Length is there with two values"));
             }
@@ -260,10 +263,14 @@ fn expect(fields: &Fields<'_, '_>, is_http_10: bool) -> Result<bool, Refusal> {
     if is_http_10 || fields.count(Known::Expect) == 0 {
         return Ok(false);
     }
-    if list::values(fields.values(Known::Expect)).all(|element| element.eq_ignore_ascii_case(b"100-continue")) {
-        return Ok(true);
+    let mut expects = false;
+    for expectation in list::values(fields.values(Known::Expect)) {
+        if !expectation.eq_ignore_ascii_case(b"100-continue") {
+            return Err(refuse(417, "the only expectation known here is 100-continue"));
+        }
+        expects = true;
     }
-    Err(refuse(417, "the only expectation known here is 100-continue"))
+    Ok(expects)
 }
 
 /// RFC 9112 section 9.3; `close` wins, on whichever line it stands.
@@ -459,7 +466,8 @@ mod tests {
             ("POST / HTTP/1.1|Host: a|Content-Length: 5,", Err(400)),
             ("POST / HTTP/1.1|Host: a|Content-Length:", Err(400)),
             ("POST / HTTP/1.1|Host: a|Content-Length: 0x5", Err(400)),
-            ("POST / HTTP/1.1|Host: a|Content-Length: 99999999999999999999999", Ok((Framing::Length(u64::MAX), true))),
+            ("POST / HTTP/1.1|Host: a|Content-Length: 18446744073709551615", Ok((Framing::Length(u64::MAX), true))),
+            ("POST / HTTP/1.1|Host: a|Content-Length: 18446744073709551616", Err(400)),
             ("POST / HTTP/1.1|Host: a|Transfer-Encoding: chunked", Ok((Framing::Chunked, true))),
             ("POST / HTTP/1.1|Host: a|Transfer-Encoding: CHUNKED", Ok((Framing::Chunked, true))),
             ("POST / HTTP/1.1|Host: a|Transfer-Encoding: chunked|Content-Length: 5", Err(400)),

@@ -49,6 +49,21 @@ pub struct Plan {
     pub body_bytes: u64,
 }
 
+/// A limit of [`crate::Limits`] that one request ran into. It ended its connection, so a batch has one at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// `request_line_bytes_max`: 414.
+    RequestLine,
+    /// `head_bytes_max` or `head_fields_max`: 431.
+    Head,
+    /// `body_bytes_max`: 413, or the answer that the request has without its body.
+    Body,
+    /// `head_time_max`: 408.
+    HeadTime,
+    /// `body_time_max`: 408.
+    BodyTime,
+}
+
 /// Answers in the order in which they leave.
 #[derive(Debug, Default)]
 pub struct Batch {
@@ -60,6 +75,8 @@ pub struct Batch {
     pub owned: Vec<Vec<u8>>,
     /// One per answer.
     pub plans: Vec<Plan>,
+    /// The limit that the last answer is about.
+    pub reached: Option<Reached>,
 }
 
 impl Batch {
@@ -69,6 +86,7 @@ impl Batch {
         self.parts.clear();
         self.owned.clear();
         self.plans.clear();
+        self.reached = None;
     }
 
     /// Whether there is nothing to send.

@@ -10,6 +10,8 @@ use std::net::SocketAddr;
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     pub(crate) method: Method,
+    /// Of a target in absolute-form.
+    pub(crate) authority: Option<&'a [u8]>,
     pub(crate) path: &'a str,
     pub(crate) query: Option<&'a str>,
     pub(crate) fields: Fields<'a, 'a>,
@@ -39,6 +41,14 @@ impl<'a> Request<'a> {
     /// The part of the path that the route's pattern calls `{name}`, decoded; empty when the pattern has no such name.
     pub fn param(&self, name: &str) -> &'a str {
         self.params.iter().find(|param| param.0 == name).map_or("", |param| param.1)
+    }
+
+    /// The host that is asked for, with its port if it was named: that of a target in absolute-form, whatever the Host field
+    /// says (RFC 9112 section 3.2.2), else that of the Host field; empty when neither names one.
+    pub fn host(&self) -> &'a str {
+        let bytes = self.authority.or_else(|| self.fields.first(Known::Host)).unwrap_or_default();
+        // Whatever the parser takes for a host is ASCII.
+        std::str::from_utf8(bytes).unwrap_or_default()
     }
 
     /// The value of the first field line of this name (in any case). Bytes, since HTTP does not promise UTF-8.

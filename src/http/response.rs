@@ -5,14 +5,17 @@ use super::list;
 
 /// An answer made by a handler.
 ///
-/// The server adds `Date`, `Content-Length` and `Connection`. For a 200 it also looks at the preconditions of the request
+/// The server adds `Date`, `Content-Length` and `Connection`. For a success it also looks at the preconditions of the request
 /// and answers 304 or 412 in its place, by what [`etag`](Response::etag) and [`last_modified`](Response::last_modified)
-/// say. With neither, `If-Match` fails for all but `*` in a GET or HEAD, and is left to the handler in other methods.
+/// say; with neither, `If-Match` fails for all but `*`. That is so for GET and HEAD. A method that changes something has
+/// changed it when its handler returns, so there the preconditions are the handler's to look at, before it does.
 ///
 /// A header that would break the head (a name that is no token, a value with CR, LF, NUL or another control character)
 /// or that belongs to the server (`Content-Length`, `Transfer-Encoding`, `Connection`, `Date`, `Keep-Alive`,
 /// `Trailer`, `Upgrade`, and `ETag` and `Last-Modified`, which have methods of their own) is never sent: the whole
-/// answer becomes a 500, so that the mistake is seen and nothing is smuggled.
+/// answer becomes a 500, so that the mistake is seen and nothing is smuggled. So does one without the field that its status
+/// must have: 206 `Content-Range` (or, of several parts, its media type in place of it), 401 `WWW-Authenticate`, 405
+/// `Allow`, 407 `Proxy-Authenticate`, 426 `Upgrade` (which is the server's, so there is no 426).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     pub(crate) status: u16,
@@ -136,6 +139,27 @@ impl Response {
         self.last_modified = Some(unix_seconds);
         self
     }
+
+    /// Whether a field is missing that its status must have (RFC 9110 sections 15.3.7, 15.5.2, 15.5.6, 15.5.8, 15.5.22).
+    pub(crate) fn lacks_a_field(&self) -> bool {
+        let has = |name: &str, start: &str| {
+            self.lines.split(|&byte| byte == b'\n').any(|line| {
+                let (found, value) = line.split_at_checked(name.len()).unwrap_or_default();
+                let value = value.strip_prefix(b": ").and_then(|value| value.get(..start.len()));
+                found.eq_ignore_ascii_case(name.as_bytes())
+                    && value.is_some_and(|value| value.eq_ignore_ascii_case(start.as_bytes()))
+            })
+        };
+        match self.status {
+            // Of one part or of several, and never of both (section 15.3.7.2).
+            206 => has("Content-Range", "") == has("Content-Type", "multipart/byteranges"),
+            401 => !has("WWW-Authenticate", ""),
+            405 => !has("Allow", ""),
+            407 => !has("Proxy-Authenticate", ""),
+            426 => true,
+            _ => false,
+        }
+    }
 }
 
 /// The lines that a 304 repeats (RFC 9110 section 15.4.5): all but those about the content that it does not carry.
@@ -227,6 +251,24 @@ mod tests {
         assert_eq!(redirect.lines, b"Content-Type-X: 1\r\nContent-Type: c/d\r\nLocation: /c\r\n");
         assert!(!text.is_broken && !redirect.is_broken);
         assert!(Response::text("x").header("Content-Type", "a\r\nb").is_broken);
+    }
+
+    #[test]
+    fn a_status_has_the_field_that_it_must_have() {
+        for (status, name, value) in [
+            (206, "content-range", "bytes 0-0/1"),
+            (206, "Content-Type", "Multipart/ByteRanges; boundary=a"),
+            (401, "WWW-Authenticate", "Basic realm=\"a\""),
+            (405, "allow", ""),
+            (407, "Proxy-Authenticate", "Basic"),
+        ] {
+            let bare = Response::text("x").status(status);
+            assert!(bare.lacks_a_field() && bare.clone().header(&format!("{name}-Not"), value).lacks_a_field());
+            assert!(!bare.header(name, value).lacks_a_field(), "{status} {name}");
+        }
+        let both = Response::bytes("multipart/byteranges", "x").header("Content-Range", "bytes 0-0/1").status(206);
+        assert!(both.lacks_a_field() && Response::new(426).lacks_a_field());
+        assert!(!Response::new(200).lacks_a_field());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the protocol asks of whoever has the content. Pure: implemented by the server, by the test client, by fakes.
 #![forbid(unsafe_code)]
 
+use super::conn::Moment;
 use super::method::Methods;
 use super::plan::Span;
 use super::request::Request;
@@ -119,6 +120,20 @@ impl Stored {
         let start = self.text.len() as u32;
         self.text.extend_from_slice(bytes);
         start..self.text.len() as u32
+    }
+
+    /// Says that it changed at this moment: its Last-Modified is later, by its own clock or by mistake, and an answer has none
+    /// that is later than its Date (RFC 9110 section 8.8.2.1).
+    pub(crate) fn change_now(&mut self, moment: &Moment) {
+        const NAME: &[u8] = b"Last-Modified: ";
+        let always = &mut self.text[self.always.start as usize..self.always.end as usize];
+        for line in always.split_inclusive_mut(|&byte| byte == b'\n') {
+            let Some((name, value)) = line.split_at_mut_checked(NAME.len()) else { continue };
+            if let (true, Some(value)) = (name.eq_ignore_ascii_case(NAME), value.first_chunk_mut()) {
+                *value = moment.date;
+            }
+        }
+        self.last_modified = Some(moment.unix_seconds);
     }
 
     /// A piece of the text.

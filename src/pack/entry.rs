@@ -100,6 +100,19 @@ pub(super) fn check_entry(entry: &Entry<'_>) -> Result<Vec<u8>, WriteError> {
     if matches!(entry.status, 301 | 302 | 303 | 307 | 308) && !located {
         return Err(entry_error(entry, "a redirect needs a Location header"));
     }
+    // RFC 9110 sections 15.5.2, 15.5.6, 15.5.8; for 426 (15.5.22) no pack may have the field.
+    let needed = match entry.status {
+        401 => Some(("www-authenticate", "a 401 needs a WWW-Authenticate header")),
+        405 => Some(("allow", "a 405 needs an Allow header")),
+        407 => Some(("proxy-authenticate", "a 407 needs a Proxy-Authenticate header")),
+        426 => Some(("upgrade", "a 426 needs an Upgrade header, which is for the server to write, and it has none")),
+        _ => None,
+    };
+    if let Some((_, what)) =
+        needed.filter(|(needed, _)| !entry.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(needed)))
+    {
+        return Err(entry_error(entry, what));
+    }
     if entry.last_modified.is_some_and(|time| !(0..=LAST_MODIFIED_MAX).contains(&time)) {
         return Err(entry_error(entry, "the time of the last change must be in the years 1970 to 9999"));
     }

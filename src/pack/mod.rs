@@ -7,7 +7,7 @@
 //! in a baked header, `open` the one validator of the header page, `view` the pack and its parts, `lookup` from key to
 //! record, `record` the record and its one validator, `checked` the checksums and who has verified what, `verify` the
 //! whole-file examination, `error` what can go wrong. The way in is `writer`, with `entry` (one entry, checked and baked),
-//! `dedupe` (payloads that are there already), `blocks` (output hashed in blocks), `spool` (records that wait) and `index`.
+//! `dedupe` (payloads that are there already), `blocks` (output hashed in blocks), `spool` (records that wait) and `index`. `tag` is for answers made of several payloads.
 #![forbid(unsafe_code)]
 
 mod blocks;
@@ -24,6 +24,7 @@ mod open;
 mod record;
 pub mod source;
 mod spool;
+mod tag;
 mod verify;
 mod view;
 mod writer;
@@ -39,6 +40,7 @@ pub use layout::{
 };
 pub use record::{Flags, Record, Variant};
 pub use source::{ReadError, Source};
+pub(crate) use tag::Tag;
 pub use verify::{Problem, VerifyReport};
 pub use view::{Class, Entries, Info, Pack, SectionInfo};
 pub use writer::{PackWriter, Summary, WriterOptions};

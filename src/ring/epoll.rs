@@ -13,34 +13,29 @@
 //!
 //! A receive runs in `next`, because there is one buffer; so does an accept, because the worker may want no more after
 //! it. A connection receives once a turn and sends at most
-//! [`SEND_TURN_BYTES`]; what is more waits for the next turn. So no connection starves another, or the listeners.
+//! [`super::transmit::SEND_TURN_BYTES`]; what is more waits for the next turn. So no connection starves another, or the listeners.
 //!
 //! Stale events cannot touch a new connection: they carry the number that the slot had when it was opened. Stale entries
 //! of the queues cannot either: they are tokens, and a token names one arming.
 #![forbid(unsafe_code)]
 
-use super::{Completion, Ending, Now, Outgoing, Ring, Span, Token, Wake};
+use super::doorbell::Doorbell;
+use super::transmit::{Attempt, Sending};
+use super::{Completion, Ending, Now, Outgoing, Ring, Token, read_clock};
 use crate::limits::RECEIVE_BYTES;
-use crate::sys::epoll::{self, Event, EventFd, flag};
-use crate::sys::sendfile::sendfile;
+use crate::sys::epoll::{self, Event, flag};
 use crate::sys::socket::{Accepting, BACKLOG_CONNECTIONS};
 use crate::sys::{self, Listener, Socket};
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Events taken by one wait: 6-8 KiB of them (nginx takes 512). More are taken by the next one.
 const TURN_EVENTS: usize = 512;
 /// Connections accepted from one listener in one turn; the level-triggered rest comes with the next, and other workers may
 /// take it.
 const TURN_ACCEPTS: usize = 64;
-/// Bytes that one connection may send in one turn, and so the longest that `sendfile` keeps the loop: 0.1 ms at 10 GB/s.
-/// A socket's buffer ends most sends before that.
-const SEND_TURN_BYTES: u64 = 1024 * 1024;
-/// Stretches of memory that one call sends (the kernel allows 1024): a batch of 32 small answers is one or two.
-const SEND_SLICES: usize = 32;
 /// Most slots: the bits above them in an event's number tell what it is of.
 const SLOTS_MAX: u32 = 1 << 31;
 
@@ -50,7 +45,7 @@ const NANOS_PER_MILLISECOND: u64 = 1_000_000;
 #[derive(Debug)]
 pub(crate) struct Epoll {
     epoll: epoll::Epoll,
-    waker: EpollWaker,
+    doorbell: Doorbell,
     events: Box<[Event]>,
     listeners: Vec<Option<Listening>>,
     slots: Vec<Slot>,
@@ -94,41 +89,7 @@ struct Connection {
     receive_queued: bool,
     /// The turn of the last receive; 0 for none.
     receive_turn: u64,
-    send: Option<(Token, Box<Outgoing>)>,
-    /// The turn that `send_turn_bytes` counts.
-    send_turn: u64,
-    send_turn_bytes: u64,
-}
-
-/// What a try to send came to.
-enum Tried {
-    /// Some bytes left, and the outgoing has moved on.
-    Progress(u64),
-    Full,
-    /// The connection has had its share of this turn.
-    Later,
-    Failed(io::Error),
-}
-
-/// Interrupts the wait of one [`Epoll`].
-#[derive(Clone, Debug)]
-pub(crate) struct EpollWaker(Arc<Doorbell>);
-
-#[derive(Debug)]
-struct Doorbell {
-    counter: EventFd,
-    /// Rung, and not yet told to the worker: ringing again would tell it nothing new.
-    rung: AtomicBool,
-}
-
-impl Wake for EpollWaker {
-    fn wake(&self) {
-        // Acquire and release: the worker that takes the ring sees what was written before it.
-        if !self.0.rung.swap(true, Ordering::AcqRel) {
-            // It fails only for a counter that nobody could have counted so far.
-            let _ = self.0.counter.signal();
-        }
-    }
+    sending: Sending,
 }
 
 /// What an event is of.
@@ -169,11 +130,11 @@ impl Epoll {
     pub(crate) fn new() -> io::Result<Epoll> {
         sys::thread::block_broken_pipe_signal()?;
         let epoll = epoll::Epoll::new()?;
-        let counter = EventFd::new()?;
-        epoll.add(counter.as_fd(), flag::READABLE | flag::EDGE, Watched::Doorbell.data())?;
+        let doorbell = Doorbell::new()?;
+        epoll.add(doorbell.as_fd(), flag::READABLE | flag::EDGE, Watched::Doorbell.data())?;
         Ok(Epoll {
             epoll,
-            waker: EpollWaker(Arc::new(Doorbell { counter, rung: AtomicBool::new(false) })),
+            doorbell,
             events: vec![Event::EMPTY; TURN_EVENTS].into(),
             listeners: Vec::new(),
             slots: Vec::new(),
@@ -214,7 +175,7 @@ impl Epoll {
             Watched::Listener(listener) => self.accepts.push_back((listener, TURN_ACCEPTS)),
             Watched::Doorbell => {
                 // Cleared before the worker is told: who rings from here on rings anew.
-                self.waker.0.rung.swap(false, Ordering::AcqRel);
+                self.doorbell.clear();
                 self.completions.push_back(Completion::Woken);
             }
         }
@@ -275,29 +236,13 @@ impl Epoll {
     fn try_send(&mut self, slot: u32) {
         let turn = self.turn;
         let Some(connection) = self.connection(slot) else { return };
-        let Some((token, mut outgoing)) = connection.send.take() else { return };
-        if connection.send_turn != turn {
-            connection.send_turn = turn;
-            connection.send_turn_bytes = 0;
+        match connection.sending.attempt(&connection.socket, turn) {
+            Attempt::Nothing | Attempt::Full => {}
+            Attempt::Later(token) => self.sends_later.push_back(token),
+            Attempt::Ended(token, outgoing, result) => {
+                self.completions.push_back(Completion::Sent { token, outgoing, result });
+            }
         }
-        let share = SEND_TURN_BYTES.saturating_sub(connection.send_turn_bytes);
-        let result = match send_share(&connection.socket, &mut outgoing, share) {
-            Tried::Progress(bytes) => {
-                connection.send_turn_bytes += bytes;
-                Ok(bytes)
-            }
-            Tried::Failed(error) => Err(error),
-            Tried::Full => {
-                connection.send = Some((token, outgoing));
-                return;
-            }
-            Tried::Later => {
-                connection.send = Some((token, outgoing));
-                self.sends_later.push_back(token);
-                return;
-            }
-        };
-        self.completions.push_back(Completion::Sent { token, outgoing, result });
     }
 
     /// Performs one receive of the queue; `None` when there was nothing after all.
@@ -330,7 +275,7 @@ impl Epoll {
 
 impl Ring for Epoll {
     type Socket = Socket;
-    type Waker = EpollWaker;
+    type Waker = Doorbell;
 
     fn listen(&mut self, listener: u32, socket: &Arc<Listener>) -> io::Result<()> {
         assert!(listener < SLOTS_MAX - 1, "one number is the doorbell's");
@@ -396,9 +341,7 @@ impl Ring for Epoll {
             receive: None,
             receive_queued: false,
             receive_turn: 0,
-            send: None,
-            send_turn: 0,
-            send_turn_bytes: 0,
+            sending: Sending::default(),
         });
         Ok(())
     }
@@ -417,28 +360,25 @@ impl Ring for Epoll {
     }
 
     fn send(&mut self, token: Token, outgoing: Box<Outgoing>) {
-        assert!(!outgoing.is_done(), "a send of nothing");
-        let connection = self.connection(token.slot).expect("a send on a closed slot");
-        assert!(connection.send.is_none(), "slot {} has a send already", token.slot);
-        connection.send = Some((token, outgoing));
+        self.connection(token.slot).expect("a send on a closed slot").sending.start(token, outgoing);
         self.try_send(token.slot);
     }
 
     fn shutdown(&mut self, slot: u32) {
         let connection = self.connection(slot).expect("a shutdown on a closed slot");
-        assert!(connection.send.is_none(), "slot {slot} still sends");
+        assert!(connection.sending.is_idle(), "slot {slot} still sends");
         // It fails only on a broken connection, and then the receive says so.
         let _ = connection.socket.shutdown_sending();
     }
 
     fn close(&mut self, slot: u32, ending: Ending) {
         let entry = self.slots.get_mut(slot as usize).expect("a close on a closed slot");
-        let connection = entry.connection.take().expect("a close on a closed slot");
+        let mut connection = entry.connection.take().expect("a close on a closed slot");
         let cancelled = || io::Error::from(io::ErrorKind::ConnectionAborted);
         if let Some(token) = connection.receive {
             self.completions.push_back(Completion::Received { token, result: Err(cancelled()) });
         }
-        if let Some((token, outgoing)) = connection.send {
+        if let Some((token, outgoing)) = connection.sending.give_up() {
             self.completions.push_back(Completion::Sent { token, outgoing, result: Err(cancelled()) });
         }
         match ending {
@@ -458,11 +398,7 @@ impl Ring for Epoll {
         self.now = read_clock();
         for _ in 0..self.sends_later.len() {
             if let Some(token) = self.sends_later.pop_front() {
-                let is_current = |send: &(Token, Box<Outgoing>)| send.0 == token;
-                if self
-                    .connection(token.slot)
-                    .is_some_and(|connection| connection.send.as_ref().is_some_and(is_current))
-                {
+                if self.connection(token.slot).is_some_and(|connection| connection.sending.is(token)) {
                     self.try_send(token.slot);
                 }
             }
@@ -498,18 +434,13 @@ impl Ring for Epoll {
         self.now
     }
 
-    fn waker(&self) -> EpollWaker {
-        self.waker.clone()
+    fn waker(&self) -> Doorbell {
+        self.doorbell.clone()
     }
 
     fn name(&self) -> &'static str {
         "epoll"
     }
-}
-
-fn read_clock() -> Now {
-    let (nanos, unix_seconds) = sys::time::now();
-    Now { nanos, unix_seconds }
 }
 
 /// Level-triggered, because a turn may leave some behind; exclusive, so that one connection wakes one worker.
@@ -522,85 +453,11 @@ fn watch_listener(epoll: &epoll::Epoll, listener: u32, socket: &Listener) -> io:
     }
 }
 
-/// Sends at most `share` bytes, by as many calls as there are runs of memory and files, until one comes back short.
-fn send_share(socket: &Socket, outgoing: &mut Outgoing, share: u64) -> Tried {
-    let mut sent = 0;
-    while !outgoing.is_done() {
-        if sent >= share {
-            return if sent == 0 { Tried::Later } else { Tried::Progress(sent) };
-        }
-        match send_run(socket, outgoing, share - sent) {
-            Ok(run) => {
-                outgoing.advance(run.sent);
-                sent += run.sent;
-                if run.sent < run.asked {
-                    break;
-                }
-            }
-            // What has left is told first; the next try meets the error again.
-            Err(_) if sent > 0 => break,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Tried::Full,
-            Err(error) => return Tried::Failed(error),
-        }
-    }
-    Tried::Progress(sent)
-}
-
-/// The outcome of one call.
-struct Run {
-    asked: u64,
-    /// At least 1.
-    sent: u64,
-}
-
-/// Sends the spans of memory at the front by one call, or a part of the file span that is there.
-fn send_run(socket: &Socket, outgoing: &Outgoing, most: u64) -> io::Result<Run> {
-    let mut slices = [IoSlice::new(&[]); SEND_SLICES];
-    let mut count = 0;
-    let mut asked = 0;
-    let mut more = false;
-    for span in outgoing.spans_left() {
-        match span {
-            Span::Memory(_) if count == SEND_SLICES || asked == most => {
-                more = true;
-                break;
-            }
-            Span::Memory(bytes) => {
-                let room = usize::try_from(most - asked).unwrap_or(usize::MAX);
-                let bytes = &bytes[..bytes.len().min(room)];
-                slices[count] = IoSlice::new(bytes);
-                count += 1;
-                asked += bytes.len() as u64;
-            }
-            Span::File { file, offset, len } if count == 0 => return send_file(socket, file, offset, len.min(most)),
-            Span::Short if count == 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            Span::File { .. } | Span::Short => {
-                more = true;
-                break;
-            }
-        }
-    }
-    let sent = match &slices[..count] {
-        [slice] => socket.send(slice, more),
-        slices => socket.send_vectored(slices, more),
-    }?;
-    Ok(Run { asked, sent: sent as u64 })
-}
-
-fn send_file(socket: &Socket, file: &sys::ContentFile, offset: u64, len: u64) -> io::Result<Run> {
-    let descriptor = file.descriptor().expect("a file span is of a file on disk");
-    // At most SEND_TURN_BYTES.
-    match sendfile(socket, descriptor, offset, len as usize) {
-        Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
-        Ok(sent) => Ok(Run { asked: len, sent: sent as u64 }),
-        Err(error) => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::ring::outgoing::Pin;
+    use crate::ring::transmit::{SEND_SLICES, SEND_TURN_BYTES};
     use crate::sys::{ContentFile, Peer};
     use std::fs::File;
     use std::io::{Read, Write};

@@ -15,10 +15,14 @@
 //! * **Nothing assumes TCP** above this line.
 
 pub(crate) mod choose;
+mod doorbell;
 pub(crate) mod epoll;
 pub(crate) mod outgoing;
 #[cfg(test)]
 pub(crate) mod sim;
+mod transmit;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(crate) mod uring;
 
 pub(crate) use outgoing::{Outgoing, Span};
 
@@ -67,6 +71,11 @@ pub(crate) struct Now {
     pub(crate) nanos: u64,
     /// Seconds since 1970-01-01 UTC.
     pub(crate) unix_seconds: u64,
+}
+
+fn read_clock() -> Now {
+    let (nanos, unix_seconds) = sys::time::now();
+    Now { nanos, unix_seconds }
 }
 
 /// Interrupts a ring's wait from any thread.

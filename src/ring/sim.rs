@@ -52,6 +52,8 @@ pub(crate) struct Weather {
     pub(crate) shuffles: bool,
     /// Longest delay of anything that is delayed.
     pub(crate) delay_nanos_max: u64,
+    /// Addresses that the clients share; each has one of its own as long as there are enough.
+    pub(crate) addresses: u32,
     /// Bytes that fit between a sending server and a client that does not read.
     pub(crate) window_bytes: usize,
 }
@@ -69,6 +71,7 @@ impl Weather {
         empty_turn_percent: 0,
         shuffles: false,
         delay_nanos_max: 0,
+        addresses: u32::MAX,
         window_bytes: 64 * 1024,
     };
 
@@ -84,6 +87,7 @@ impl Weather {
         empty_turn_percent: 5,
         shuffles: true,
         delay_nanos_max: 2_000_000,
+        addresses: u32::MAX,
         window_bytes: 1000,
     };
 }
@@ -473,8 +477,8 @@ impl Ring for Sim {
                 Happened::Acceptable { .. } => continue,
                 Happened::Accepted { listener, client } => {
                     let socket = SimSocket { world: Rc::clone(&self.world), client, opened: false };
-                    // Documentation addresses (RFC 2544), one for each client.
-                    let [_, _, high, low] = (client as u32).to_be_bytes();
+                    // Documentation addresses (RFC 2544).
+                    let [_, _, high, low] = (client as u32 % world.weather.addresses).to_be_bytes();
                     let peer = Peer::Inet(SocketAddr::from(([198, 18, high, low], 40_000)));
                     Completion::Accepted { listener, socket, peer }
                 }

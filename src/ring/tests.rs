@@ -6,6 +6,7 @@
 
 use super::epoll::Epoll;
 use super::sim::{Client, ClientEnding, Clients, Pace, Random, Sim, Weather};
+use super::uring::Uring;
 use super::{Completion, Ending, Outgoing, Ring, Token, Wake, outgoing::Pin};
 use crate::sys::file::unlinked_temporary;
 use crate::sys::socket::BufferSizes;
@@ -13,6 +14,7 @@ use crate::sys::{ContentFile, Listener, Peer, Socket, time};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
+use std::marker::PhantomData;
 use std::net::TcpStream;
 use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
@@ -45,6 +47,10 @@ trait Place {
     fn ring(&mut self) -> Self::Ring;
     fn listener(&self) -> Arc<Listener>;
     fn connect(&mut self) -> Box<dyn Far>;
+    /// Why this backend cannot be had here, if so: its tests are skipped then, and say so.
+    fn missing() -> Option<String> {
+        None
+    }
     /// Whether nothing will come any more, as far as the backend can know.
     fn is_idle(_ring: &Self::Ring) -> bool {
         true
@@ -162,19 +168,40 @@ impl Far for Client {
     }
 }
 
-struct TcpPlace(Arc<Listener>);
+/// A ring of the kernel, for the places below.
+trait Real: Ring<Socket = Socket> + Sized {
+    fn try_make() -> io::Result<Self>;
+}
 
-impl Place for TcpPlace {
-    type Ring = Epoll;
-    const RESETS: bool = true;
+impl Real for Epoll {
+    fn try_make() -> io::Result<Epoll> {
+        Epoll::new()
+    }
+}
 
-    fn new() -> TcpPlace {
-        let sizes = BufferSizes { receive_bytes: Some(4096), send_bytes: Some(4096) };
-        TcpPlace(Arc::new(Listener::bind_inet_sized("127.0.0.1:0".parse().unwrap(), sizes).unwrap()))
+impl Real for Uring {
+    fn try_make() -> io::Result<Uring> {
+        Uring::new()
+    }
+}
+
+struct TcpPlace<R>(Arc<Listener>, PhantomData<R>);
+
+impl<R: Real> Place for TcpPlace<R> {
+    fn missing() -> Option<String> {
+        R::try_make().err().map(|error| error.to_string())
     }
 
-    fn ring(&mut self) -> Epoll {
-        Epoll::new().unwrap()
+    type Ring = R;
+    const RESETS: bool = true;
+
+    fn new() -> TcpPlace<R> {
+        let sizes = BufferSizes { receive_bytes: Some(4096), send_bytes: Some(4096) };
+        TcpPlace(Arc::new(Listener::bind_inet_sized("127.0.0.1:0".parse().unwrap(), sizes).unwrap()), PhantomData)
+    }
+
+    fn ring(&mut self) -> R {
+        R::try_make().unwrap()
     }
 
     fn listener(&self) -> Arc<Listener> {
@@ -187,20 +214,24 @@ impl Place for TcpPlace {
     }
 }
 
-struct UnixPlace(Arc<Listener>, PathBuf);
+struct UnixPlace<R>(Arc<Listener>, PathBuf, PhantomData<R>);
 
-impl Place for UnixPlace {
-    type Ring = Epoll;
-    const RESETS: bool = false;
-
-    fn new() -> UnixPlace {
-        let name = format!("badgerserver-ring-{}-{:?}", std::process::id(), std::thread::current().id());
-        let path = std::env::temp_dir().join(name);
-        UnixPlace(Arc::new(Listener::bind_unix(&path).unwrap()), path)
+impl<R: Real> Place for UnixPlace<R> {
+    fn missing() -> Option<String> {
+        R::try_make().err().map(|error| error.to_string())
     }
 
-    fn ring(&mut self) -> Epoll {
-        Epoll::new().unwrap()
+    type Ring = R;
+    const RESETS: bool = false;
+
+    fn new() -> UnixPlace<R> {
+        let name = format!("badgerserver-ring-{}-{:?}", std::process::id(), std::thread::current().id());
+        let path = std::env::temp_dir().join(name);
+        UnixPlace(Arc::new(Listener::bind_unix(&path).unwrap()), path, PhantomData)
+    }
+
+    fn ring(&mut self) -> R {
+        R::try_make().unwrap()
     }
 
     fn listener(&self) -> Arc<Listener> {
@@ -541,10 +572,14 @@ fn clients_die_at_random<P: Place>() {
         assert_eq!(fars[0].ending(), Some(ClientEnding::Finished), "round {round}");
         assert!(fars[0].got() == echo_of(&steady, &file_bytes()), "round {round}");
         fars[1..].iter_mut().for_each(|far| far.reset());
-        echo.until(&mut fars, "the end of all", |echo, _| echo.accepted == 10 * (round + 1) && echo.open() == 0);
+        // Connections are accepted in order, but a backend may leave out a client that has gone by then.
+        let mut last = [place.connect()];
+        last[0].finish();
+        echo.until(&mut last, "the end of all", |echo, last| last[0].ending().is_some() && echo.open() == 0);
+        assert!(echo.accepted <= 11 * (round + 1));
     }
     echo.until(&mut [], "the last completions", |echo, _| echo.sends_out == 0);
-    assert!(echo.slots.len() <= 10, "slots are used again");
+    assert!(echo.slots.len() <= 11, "slots are used again");
     settle::<P>(&mut echo, &pin);
 }
 
@@ -736,23 +771,35 @@ macro_rules! suite {
     (@tests $place:ty: $($test:ident),+) => {
         $(#[test]
         fn $test() {
-            super::$test::<$place>();
+            match <$place>::missing() {
+                Some(why) => println!("SKIPPED {}: {why}", module_path!()),
+                None => super::$test::<$place>(),
+            }
         })+
     };
 }
 
 suite! {
-    epoll_tcp: TcpPlace,
-    epoll_unix: UnixPlace,
+    epoll_tcp: TcpPlace<Epoll>,
+    epoll_unix: UnixPlace<Epoll>,
+    uring_tcp: TcpPlace<Uring>,
+    uring_unix: UnixPlace<Uring>,
     sim_calm: SimPlace<false, 1>,
     sim_rough: SimPlace<true, 1>,
     sim_rough_again: SimPlace<true, 2>,
 }
 
-/// A broken listener stands for one out of descriptors: it is told once and paused, and told again when it is resumed.
 #[test]
 fn accepting_that_fails_pauses_the_listener() {
-    let mut ring = Epoll::new().unwrap();
+    a_broken_listener_is_told_once(Epoll::new().unwrap());
+    match Uring::new() {
+        Ok(ring) => a_broken_listener_is_told_once(ring),
+        Err(error) => println!("SKIPPED io_uring: {error}"),
+    }
+}
+
+/// A broken listener stands for one out of descriptors: it is told once and paused, and told again when it is resumed.
+fn a_broken_listener_is_told_once(mut ring: impl Ring) {
     ring.listen(0, &Arc::new(Listener::nowhere(Peer::Unix).unwrap())).unwrap();
     for _ in 0..3 {
         ring.turn(None).unwrap();
@@ -856,17 +903,24 @@ fn no_descriptor_leaks() {
 #[test]
 #[ignore = "run by no_descriptor_leaks, in a process of its own"]
 fn no_descriptor_leaks_alone() {
+    no_descriptor_leaks_of::<Epoll>();
+    if Uring::new().is_ok() {
+        no_descriptor_leaks_of::<Uring>();
+    }
+}
+
+fn no_descriptor_leaks_of<R: Real>() {
     let open_files = || std::fs::read_dir("/proc/self/fd").unwrap().count();
-    everything_comes_back::<TcpPlace>();
+    everything_comes_back::<TcpPlace<R>>();
     let before = open_files();
     for round in [
-        everything_comes_back::<TcpPlace>,
-        clients_die_at_random::<TcpPlace>,
-        clients_die_at_random::<UnixPlace>,
-        closing_gives_everything_back::<TcpPlace>,
-        a_file_cut_short_resets::<TcpPlace>,
-        a_dropped_ring_lets_go::<TcpPlace>,
-        a_paused_listener_waits_and_the_last_call_takes_all::<TcpPlace>,
+        everything_comes_back::<TcpPlace<R>>,
+        clients_die_at_random::<TcpPlace<R>>,
+        clients_die_at_random::<UnixPlace<R>>,
+        closing_gives_everything_back::<TcpPlace<R>>,
+        a_file_cut_short_resets::<TcpPlace<R>>,
+        a_dropped_ring_lets_go::<TcpPlace<R>>,
+        a_paused_listener_waits_and_the_last_call_takes_all::<TcpPlace<R>>,
     ] {
         round();
         assert_eq!(open_files(), before);

@@ -48,6 +48,15 @@ pub enum RouteError {
         /// What is wrong, and what to do.
         what: &'static str,
     },
+    /// A key or a path of a mount's [`super::Mount::fallback`] or [`super::Mount::gather`].
+    Key {
+        /// The prefix of the mount.
+        prefix: String,
+        /// As it was given.
+        key: String,
+        /// What is wrong, and what to do.
+        what: &'static str,
+    },
     /// More handlers and mounts than [`ROUTES_MAX`].
     TooMany {
         /// The pattern or prefix that was one too many.
@@ -68,6 +77,7 @@ impl std::fmt::Display for RouteError {
                 let method = method.as_str();
                 write!(f, "{method} {pattern:?}: the server answers this method itself; leave the handler out")
             }
+            RouteError::Key { prefix, key, what } => write!(f, "{key:?} of the mount at {prefix:?}: {what}"),
             RouteError::Header { prefix, name, what } => {
                 write!(f, "header {name:?} of the mount at {prefix:?}: {what}")
             }
@@ -87,6 +97,7 @@ impl std::error::Error for RouteError {
             RouteError::Twice { .. }
             | RouteError::Method { .. }
             | RouteError::Header { .. }
+            | RouteError::Key { .. }
             | RouteError::TooMany { .. } => None,
         }
     }

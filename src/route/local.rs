@@ -1,6 +1,7 @@
 //! What each worker keeps beside the shared router. Pure.
 #![forbid(unsafe_code)]
 
+use super::gather::Gathering;
 use super::router::Router;
 use crate::http::plan::Span;
 use crate::pack::{Checked, LookupError, Record};
@@ -11,6 +12,7 @@ pub(crate) struct Local {
     /// One for each pack, by the number of its source.
     pub(super) checked: Vec<Checked>,
     pub(super) record: Record,
+    pub(super) gathering: Gathering,
     /// What went wrong in the last request that failed or panicked, for the log; the server takes it out.
     pub(crate) failure: Option<String>,
 }
@@ -19,7 +21,7 @@ impl Router {
     /// Fresh state for one worker.
     pub(crate) fn local(&self) -> Local {
         let checked = self.sources().iter().map(|pack| pack.checked()).collect();
-        Local { checked, record: Record::default(), failure: None }
+        Local { checked, record: Record::default(), gathering: Gathering::default(), failure: None }
     }
 
     /// How many bytes have to be read and hashed before `span` can be trusted. 0 for a span of a file outside the packs:

@@ -2,6 +2,7 @@
 //!
 //! A file has one idea each: `pattern` what a pattern is, `tree` the segments of all patterns and prefixes, `router` the
 //! table and the order in which it is asked, `mount` a pack under a prefix, `stored` how a record becomes an answer,
+//! `gather` many records in one answer,
 //! `local` what each worker keeps beside the shared table, `files` the files that a mount names outside its pack,
 //! `error` what a builder can get wrong, `media` media types by file extension.
 //!
@@ -11,6 +12,7 @@
 
 mod error;
 mod files;
+mod gather;
 mod local;
 pub mod media;
 mod mount;

@@ -3,15 +3,19 @@
 
 use super::error::RouteError;
 use super::files::FileTable;
+use super::gather::Gather;
 use super::pattern;
 use crate::http::response::{FieldError, push_field_line};
-use crate::pack::Pack;
+use crate::pack::{Pack, Record};
 
 /// What an entry that never changes may say to caches (RFC 8246): a year, and no revalidation.
 const IMMUTABLE_LINE: &[u8] = b"Cache-Control: public, max-age=31536000, immutable\r\n";
 
 /// Fields that describe one entry, so a mount cannot have them.
 const OF_ENTRIES: [&str; 5] = ["content-type", "content-encoding", "content-range", "accept-ranges", "location"];
+
+/// Where a pack of galleries has the one for profiles that it does not know.
+const DEFAULT_GALLERY_KEY: &str = "/gallery/default";
 
 /// A pack under a prefix, with the headers of all its answers.
 ///
@@ -37,8 +41,18 @@ pub struct Mount {
     lines: Vec<u8>,
     cache_control: Vec<u8>,
     says_immutable: bool,
-    /// The first header that cannot be sent.
+    fallback: Option<FallbackRule>,
+    gather: Option<Gather>,
+    /// The first thing that cannot be served.
     error: Option<RouteError>,
+}
+
+/// [`Mount::fallback`] as it was given.
+#[derive(Clone, Debug)]
+struct FallbackRule {
+    below: String,
+    key: String,
+    line: Vec<u8>,
 }
 
 impl Mount {
@@ -52,8 +66,26 @@ impl Mount {
             lines: Vec::new(),
             cache_control: Vec::new(),
             says_immutable: true,
+            fallback: None,
+            gather: None,
             error: None,
         }
+    }
+
+    /// A pack of galleries as `badger pack gallery` makes it, with what belongs to one: an unknown profile gets the default
+    /// gallery and `Badger-Fallback: default`; `/metadata?ids=1,2` gathers titles; caches ask again before they use what
+    /// they kept (`Cache-Control: no-cache`), but for the catalogue, which never changes.
+    pub fn gallery(prefix: &str, pack: Pack) -> Mount {
+        Mount::pack(prefix, pack)
+            .cache_control("no-cache")
+            .fallback("/gallery/", DEFAULT_GALLERY_KEY, "Badger-Fallback", "default")
+            .gather("/metadata", "ids")
+    }
+
+    /// Whether a pack is one of galleries: it has one for those without their own.
+    pub fn is_gallery(pack: &Pack) -> bool {
+        let mut record = Record::default();
+        matches!(pack.lookup(DEFAULT_GALLERY_KEY.as_bytes(), &mut pack.checked(), &mut record), Ok(true))
     }
 
     /// A pack whose external records are files of `files`.
@@ -91,11 +123,90 @@ impl Mount {
         self
     }
 
+    /// Answers every key below `below` (`/gallery/`) that the pack lacks with the entry at `key`, and says so in a header:
+    /// stale or general content beats none. The answer is in all else the one that `key` itself has, so it may be kept
+    /// under the path that was asked for; give the mount a [`Mount::cache_control`] that has caches ask again. The last
+    /// call counts. [`super::Router::validate`] finds a `key` that the pack lacks.
+    ///
+    /// ```no_run
+    /// # use badgerserver::{Mount, Pack};
+    /// # fn f(pack: Pack) -> Mount {
+    /// Mount::pack("/", pack).fallback("/gallery/", "/gallery/default", "Badger-Fallback", "default")
+    /// # }
+    /// ```
+    pub fn fallback(mut self, below: &str, key: &str, name: &str, value: &str) -> Mount {
+        let mut line = Vec::new();
+        if OF_ENTRIES.iter().any(|field| name.eq_ignore_ascii_case(field)) {
+            self.blame(name, "each entry of the pack has its own; choose another name for the header");
+        } else if let Err(error) = push_field_line(&mut line, name, value) {
+            self.blame(name, what(error));
+        }
+        if !(below.starts_with('/') && below.ends_with('/')) {
+            self.blame_key(
+                below,
+                "a fallback is for what is below a folder: begin and end it with a slash, as in /gallery/",
+            );
+        }
+        self.fallback = Some(FallbackRule { below: below.to_owned(), key: key.to_owned(), line });
+        self
+    }
+
+    /// Answers `path?parameter=1,2,3` (below the prefix of the mount) with the records at `path/1`, `path/2` and `path/3`
+    /// in one frame, in the order asked ([`crate::poco::many`]). A record that is not there is marked in the frame; at most
+    /// [`crate::poco::MANY_ENTRIES_MAX`] may be asked for, and what is no list of numbers is answered 400. The records leave as they
+    /// lie in the pack, never compressed. The last call counts.
+    ///
+    /// ```no_run
+    /// # use badgerserver::{Mount, Pack};
+    /// # fn f(pack: Pack) -> Mount {
+    /// Mount::pack("/", pack).gather("/metadata", "ids") // GET /metadata?ids=7,8
+    /// # }
+    /// ```
+    pub fn gather(mut self, path: &str, parameter: &str) -> Mount {
+        if !path.starts_with('/') || path.ends_with('/') {
+            self.blame_key(
+                path,
+                "records are gathered from a folder: begin it with a slash and end it without, as in /metadata",
+            );
+        }
+        if parameter.is_empty() || !parameter.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        {
+            self.blame_key(parameter, "a parameter's name has letters, digits, - and _, as in ids");
+        }
+        self.gather = Some(Gather::new(path, parameter));
+        self
+    }
+
     fn blame(&mut self, name: &str, what: &'static str) {
         if self.error.is_none() {
             let (prefix, name) = (self.prefix.clone(), name.to_owned());
             self.error = Some(RouteError::Header { prefix, name, what });
         }
+    }
+
+    fn blame_key(&mut self, key: &str, what: &'static str) {
+        if self.error.is_none() {
+            let (prefix, key) = (self.prefix.clone(), key.to_owned());
+            self.error = Some(RouteError::Key { prefix, key, what });
+        }
+    }
+
+    /// Looks the key of the fallback up, so that a mistake is found before anything is served.
+    fn finish_fallback(rule: FallbackRule, pack: &Pack, lines: [&[u8]; 2]) -> Result<Fallback, &'static str> {
+        let mut record = Record::default();
+        match pack.lookup(rule.key.as_bytes(), &mut pack.checked(), &mut record) {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err(
+                    "the pack lacks the key that stands for what is missing; pack it, or leave the fallback out",
+                );
+            }
+            Err(_) => {
+                return Err("the entry that stands for what is missing is damaged; `badger verify` names the place");
+            }
+        }
+        let [plain, immutable] = lines.map(|lines| [lines, &rule.line].concat());
+        Ok(Fallback { below: rule.below, key: rule.key, plain, immutable })
     }
 
     /// The pack, and the mount as it is served.
@@ -110,7 +221,16 @@ impl Mount {
         let plain = [&self.lines[..], &self.cache_control].concat();
         let immutable = if self.says_immutable { [&self.lines[..], IMMUTABLE_LINE].concat() } else { plain.clone() };
         let slash_location = slash_location(&prefix);
-        Ok((self.pack, Site { prefix, plain, immutable, slash_location, files: self.files }))
+        let fallback = match self.fallback {
+            Some(rule) => {
+                let key = rule.key.clone();
+                let fallback = Mount::finish_fallback(rule, &self.pack, [&plain, &immutable]);
+                Some(fallback.map_err(|what| RouteError::Key { prefix: self.prefix, key, what })?)
+            }
+            None => None,
+        };
+        let site = Site { prefix, plain, immutable, slash_location, files: self.files, fallback, gather: self.gather };
+        Ok((self.pack, site))
     }
 
     pub(super) fn prefix(&self) -> &str {
@@ -138,6 +258,25 @@ pub(super) struct Site {
     /// proxy that changes what is before it.
     pub(super) slash_location: String,
     pub(super) files: Option<FileTable>,
+    pub(super) fallback: Option<Fallback>,
+    pub(super) gather: Option<Gather>,
+}
+
+/// What answers for the keys below a folder that are not there.
+#[derive(Debug)]
+pub(super) struct Fallback {
+    below: String,
+    pub(super) key: String,
+    /// The lines of the mount and the one that says so, for plain and for immutable entries.
+    pub(super) plain: Vec<u8>,
+    pub(super) immutable: Vec<u8>,
+}
+
+impl Fallback {
+    /// Whether it answers for this key.
+    pub(super) fn has(&self, key: &str) -> bool {
+        key.len() > self.below.len() && key.starts_with(&self.below)
+    }
 }
 
 /// The last segment of a prefix with a slash behind it, percent-encoded. The colon is encoded too: in the first segment of

@@ -5,7 +5,9 @@
 //!     of the handlers whose pattern matches the path, the most specific first:
 //!         one that has the method (HEAD: or GET)      -> run it
 //!     of the mounts whose prefix matches the path, the longest first:
+//!         one that gathers there, and is asked to      -> the records in one frame
 //!         one that has the key                         -> GET, HEAD: its record; else: the methods
+//!         one that has a fallback for the key          -> the same of the fallback's record
 //!     some pattern matched, some mount had the key     -> the methods of all of them
 //!     nothing                                          -> the handler for what is not found, or 404
 //! ```
@@ -15,16 +17,17 @@ use super::PARAMS_MAX;
 use super::ROUTES_MAX;
 use super::error::RouteError;
 use super::files::{FileTable, Files};
+use super::gather::Gathered;
 use super::local::Local;
 use super::mount::{Mount, Site};
 use super::pattern::{self, Segment};
-use super::stored::{self, Entry};
+use super::stored::{self, Entry, Lines};
 use super::tree::{Params, Tree};
 use crate::http::method::{Method, Methods};
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::http::service::{Found, Stored};
-use crate::pack::Pack;
+use crate::pack::{Checked, Pack, Record};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -296,32 +299,72 @@ impl Router {
         stored: &mut Stored,
     ) -> Found {
         let (site, pack) = (&self.sites[usize::from(number)], &self.packs[usize::from(number)]);
-        let Local { checked, record, failure } = local;
+        let Local { checked, record, failure, gathering } = local;
+        let checked = &mut checked[usize::from(number)];
         // The tree compared the prefix, so it is there.
         let key = request.path().get(site.prefix.len()..).unwrap_or_default();
         let is_bare = key.is_empty();
         let key = if is_bare { "/" } else { key };
-        match pack.lookup(key.as_bytes(), &mut checked[usize::from(number)], record) {
-            Ok(true) => {}
-            Ok(false) => return Found::Missing,
-            Err(error) => {
-                *failure = Some(format!("mount {:?}, key {key:?}: {error}", site.prefix));
-                return Found::Failed;
+        let found = match site.gather.as_ref().and_then(|gather| Some((gather, gather.asked(key, request)?))) {
+            Some((gather, ids)) => {
+                Gathered { gather, number, site, pack }.fill(ids, checked, record, gathering, request, stored)
             }
+            None => Asked { number, site, pack, key, is_bare }.fill(checked, record, files, request, stored),
+        };
+        found.unwrap_or_else(|what| {
+            *failure = Some(format!("mount {:?}, key {key:?}: {what}", site.prefix));
+            Found::Failed
+        })
+    }
+}
+
+/// A key that is asked of a mount.
+struct Asked<'m> {
+    number: u16,
+    site: &'m Site,
+    pack: &'m Pack,
+    key: &'m str,
+    /// The prefix was asked for, without a slash.
+    is_bare: bool,
+}
+
+impl Asked<'_> {
+    /// Fills `stored` with what the mount has for the key.
+    ///
+    /// # Errors
+    /// What is wrong with the entry.
+    fn fill(
+        &self,
+        checked: &mut Checked,
+        record: &mut Record,
+        files: &mut dyn Files,
+        request: &Request<'_>,
+        stored: &mut Stored,
+    ) -> Result<Found, String> {
+        let Asked { number, site, pack, key, is_bare } = *self;
+        let mut find = |key: &str| pack.lookup(key.as_bytes(), checked, record).map_err(|error| error.to_string());
+        let mut lines = Lines { plain: &site.plain, immutable: &site.immutable };
+        if !find(key)? {
+            let Some(fallback) = site.fallback.as_ref().filter(|fallback| fallback.has(key)) else {
+                return Ok(Found::Missing);
+            };
+            if !find(&fallback.key)? {
+                return Err(format!("its fallback {:?} is gone", fallback.key));
+            }
+            lines = Lines { plain: &fallback.plain, immutable: &fallback.immutable };
         }
         if !matches!(request.method(), Method::Get | Method::Head) {
             stored::fill_lines(site, stored);
-            return Found::Methods(Methods::READ);
+            return Ok(Found::Methods(Methods::READ));
         }
         if is_bare {
             stored::fill_redirect(site, request, stored);
-            return Found::Stored;
+            return Ok(Found::Stored);
         }
-        let found = Entry { number, site, pack, record }.fill(files, request, stored);
-        if matches!(found, Found::Failed) {
-            *failure = Some(format!("mount {:?}, key {key:?}: its file cannot be opened", site.prefix));
+        match (Entry { number, lines, pack, record }).fill(files, request, stored) {
+            Found::Failed => Err("its file cannot be opened".to_owned()),
+            found => Ok(found),
         }
-        found
     }
 }
 

@@ -39,10 +39,18 @@ fn push_query(request: &Request<'_>, stored: &mut Stored) {
     }
 }
 
-/// A mount, its number, its pack and the record that was found in it.
+/// What a mount says with each of its answers.
+#[derive(Clone, Copy)]
+pub(super) struct Lines<'e> {
+    pub(super) plain: &'e [u8],
+    /// With an entry that never changes.
+    pub(super) immutable: &'e [u8],
+}
+
+/// A mount's lines and number, its pack and the record that was found in it.
 pub(super) struct Entry<'e> {
     pub(super) number: u16,
-    pub(super) site: &'e Site,
+    pub(super) lines: Lines<'e>,
     pub(super) pack: &'e Pack,
     pub(super) record: &'e Record,
 }
@@ -51,7 +59,7 @@ impl Entry<'_> {
     /// Fills `stored` with the variant that suits the client best. [`Found::Missing`]: the entry is a file that is gone.
     pub(super) fn fill(&self, files: &mut dyn Files, request: &Request<'_>, stored: &mut Stored) -> Found {
         let Some(variant) = choose(self.record, request).and_then(|index| self.record.variant(index)) else {
-            fill_lines(self.site, stored);
+            stored.always = stored.push(self.lines.plain);
             return Found::NotAcceptable;
         };
         stored.status = self.record.status();
@@ -100,7 +108,7 @@ impl Entry<'_> {
     /// The lines that go with every status; gives where `validators` begins in the text.
     fn fill_always(&self, variant: &Variant<'_>, validators: &[u8], stored: &mut Stored) -> u32 {
         let is_immutable = self.record.flags().immutable();
-        let start = stored.push(if is_immutable { &self.site.immutable } else { &self.site.plain }).start;
+        let start = stored.push(if is_immutable { self.lines.immutable } else { self.lines.plain }).start;
         stored.push(self.pack.class(variant.class()).always);
         let validators = stored.push(validators);
         stored.always = start..validators.end;

@@ -12,8 +12,7 @@ use crate::http::service::{Found, Stored};
 use crate::http::target::{self, Target};
 use crate::limits::Limits;
 use crate::pack::{Encoding, Entry, Pack, PackWriter, WriterOptions};
-use std::io::Cursor;
-use std::sync::Arc;
+use std::{io::Cursor, sync::Arc};
 
 /// Calls `look` with the request of a head, given in lines separated by `|`: `GET /a|Accept-Encoding: br`.
 fn with_request<T>(head: &str, look: impl FnOnce(&Request<'_>) -> T) -> T {
@@ -29,6 +28,7 @@ fn with_request<T>(head: &str, look: impl FnOnce(&Request<'_>) -> T) -> T {
     };
     look(&Request {
         method: head.method,
+        authority: None,
         path,
         query: query.map(|query| std::str::from_utf8(query).unwrap()),
         fields: head.fields,

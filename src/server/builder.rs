@@ -1,6 +1,7 @@
 //! From settings to running workers.
 #![forbid(unsafe_code)]
 
+use super::addresses::Addresses;
 use super::content::{Content, Deliver};
 use super::error::Error;
 use super::event::{self, Event, Reporter};
@@ -15,7 +16,7 @@ use crate::ring::{Ring, Wake, epoll::Epoll};
 use crate::route::Router;
 use crate::sys::socket::BufferSizes;
 use crate::sys::{self, Peer, process, thread};
-use crossbeam::channel::{Sender, bounded, unbounded};
+use crossbeam_channel::{Sender, bounded, unbounded};
 use std::fmt;
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -204,18 +205,22 @@ impl Builder {
         }
         let tasks = TaskPool::start().map_err(Error::Start)?;
         let events = event::start(self.events).map_err(Error::Start)?;
+        let counts = Arc::new(Addresses::new(limits.connections_per_address_max));
         let mut handle = Handle::new(addresses, workers, Arc::clone(&generation));
         for number in 0..workers {
             let seat = Seat {
                 number,
                 limits: limits.clone(),
                 listeners: listeners.clone(),
+                addresses: Arc::clone(&counts),
                 generation: Arc::clone(&generation),
                 tasks: tasks.clone(),
                 events: events.clone(),
             };
             match chosen.backend {
                 Available::Epoll => seat.start(&mut handle, Epoll::new)?,
+                #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+                Available::IoUring => seat.start(&mut handle, crate::ring::uring::Uring::new)?,
             }
         }
         Ok(handle)
@@ -227,6 +232,7 @@ struct Seat {
     number: usize,
     limits: Limits,
     listeners: Vec<Listening>,
+    addresses: Arc<Addresses>,
     generation: Arc<Generation>,
     tasks: TaskPool,
     events: Sender<Event>,
@@ -289,7 +295,15 @@ impl Seat {
         let open_files_max = self.limits.open_files_max;
         let content = Content::new(self.generation, open_files_max, offload, deliver, Arc::clone(&stats));
         let reporter = Reporter::new(self.events);
-        let parts = Parts { content, limits: self.limits, listeners: self.listeners, inbox, stats, reporter };
+        let parts = Parts {
+            content,
+            limits: self.limits,
+            listeners: self.listeners,
+            addresses: self.addresses,
+            inbox,
+            stats,
+            reporter,
+        };
         match Worker::new(ring, parts) {
             Ok(mut worker) => {
                 let _ = started.send(Ok((mailbox, backend)));

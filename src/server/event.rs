@@ -1,7 +1,7 @@
 //! What a server tells its operator: rare things, one line each.
 #![forbid(unsafe_code)]
 
-use crossbeam::channel::{Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 use std::fmt;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -7,7 +7,7 @@ use super::generation::Generation;
 use super::stats::{Stats, WorkerStats};
 use super::worker::Message;
 use crate::route::Router;
-use crossbeam::channel::Sender;
+use crossbeam_channel::Sender;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;

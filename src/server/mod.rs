@@ -1,9 +1,10 @@
 //! Joins the ring and the protocol: what starts, runs and stops a server.
 //!
 //! `builder` and `handle` are what a user sees; `worker` is the loop; the rest is what a worker has: `slots`, `timers`,
-//! `content` (with `generation`, `open_files`, `tasks`), `stats`, `event`.
+//! `content` (with `generation`, `open_files`, `tasks`), `addresses`, `stats`, `event`.
 #![forbid(unsafe_code)]
 
+mod addresses;
 mod builder;
 mod content;
 pub mod directory;

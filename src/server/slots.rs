@@ -1,6 +1,7 @@
 //! The connections of one worker, by number. A slot that was freed is used again under a new serial.
 #![forbid(unsafe_code)]
 
+use super::addresses::Client;
 use crate::http::Conn;
 
 /// Names a connection for as long as it lives: the number of its slot, and which of its users it is.
@@ -21,6 +22,8 @@ pub(crate) struct Slot {
     pub(crate) send: Option<u32>,
     /// The listener it came from.
     pub(crate) listener: u32,
+    /// Whom it is counted for; nobody, on a unix socket.
+    pub(crate) client: Option<Client>,
 }
 
 /// A slab of slots.
@@ -37,9 +40,9 @@ impl Slots {
         self.entries.len() - self.free.len()
     }
 
-    pub(crate) fn insert(&mut self, conn: Conn, listener: u32) -> SlotId {
+    pub(crate) fn insert(&mut self, conn: Conn, listener: u32, client: Option<Client>) -> SlotId {
         self.serial = self.serial.wrapping_add(1);
-        let entry = Some(Slot { conn, serial: self.serial, recv: None, send: None, listener });
+        let entry = Some(Slot { conn, serial: self.serial, recv: None, send: None, listener, client });
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.entries[slot as usize] = entry;

@@ -2,7 +2,7 @@
 //! them: a count is a load and a store. Whoever wants to see them reads and adds them up.
 #![forbid(unsafe_code)]
 
-use crate::http::Closed;
+use crate::http::{Closed, Reached};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A count that one thread writes and any thread reads.
@@ -62,6 +62,9 @@ counters! {
     connections_open,
     /// Times accepting paused because `connections_max` was reached.
     connections_at_limit,
+    /// Connections beyond `connections_per_address_max`: answered 503, or closed at once when many of the same address are
+    /// being answered so.
+    connections_turned_away,
     /// Times accepting failed for want of descriptors or memory; it was tried again.
     accept_failures,
     /// Answers begun (100 Continue is none).
@@ -98,8 +101,17 @@ counters! {
     files_truncated,
     /// Requests that met damaged or unreadable content.
     content_failures,
-    /// Requests answered 408: their head or body did not come in time.
+    /// Requests answered 414: their line was longer than `request_line_bytes_max`.
+    requests_line_too_long,
+    /// Requests answered 431: their head was longer than `head_bytes_max`, or had more than `head_fields_max` lines.
+    requests_head_too_long,
+    /// Requests whose body was longer than `body_bytes_max`: answered without reading it (413 when it was a GET or HEAD), and
+    /// the connection closed.
+    requests_body_too_long,
+    /// Requests answered 408: their head did not come within `head_time_max`, or their body within `body_time_max`.
     requests_timed_out,
+    /// Of those, the ones whose head had come and whose body had not.
+    requests_body_timed_out,
     /// Tasks done off the loop: large files opened, large payloads checked.
     tasks,
     /// Tasks refused because too many were waiting.
@@ -118,8 +130,18 @@ impl WorkerStats {
             _ => self.responses_5xx.add(1),
         }
         self.responses.add(1);
-        if status == 408 {
-            self.requests_timed_out.add(1);
+    }
+
+    pub(crate) fn reached(&self, limit: Reached) {
+        match limit {
+            Reached::RequestLine => self.requests_line_too_long.add(1),
+            Reached::Head => self.requests_head_too_long.add(1),
+            Reached::Body => self.requests_body_too_long.add(1),
+            Reached::HeadTime => self.requests_timed_out.add(1),
+            Reached::BodyTime => {
+                self.requests_timed_out.add(1);
+                self.requests_body_timed_out.add(1);
+            }
         }
     }
 

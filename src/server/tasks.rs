@@ -3,7 +3,7 @@
 //! ring.
 #![forbid(unsafe_code)]
 
-use crossbeam::channel::{Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

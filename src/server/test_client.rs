@@ -8,7 +8,7 @@ use super::stats::WorkerStats;
 use crate::http::{Batch, Conn, Env, Input, Moment, Part, Plan, Scratch, Step, date};
 use crate::limits::Limits;
 use crate::route::Router;
-use crossbeam::channel::{Receiver, unbounded};
+use crossbeam_channel::{Receiver, unbounded};
 use std::sync::Arc;
 
 /// Asks a router as a connection would, for tests of your handlers and packs.

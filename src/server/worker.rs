@@ -11,6 +11,7 @@
 //! waker.
 #![forbid(unsafe_code)]
 
+use super::addresses::{Addresses, Admission, Client};
 use super::content::{Content, TaskDone};
 use super::event::{Event, Reporter};
 use super::generation::Generation;
@@ -22,7 +23,7 @@ use crate::http::{Batch, Closed, Conn, Env, Input, Moment, Part, Scratch, Step, 
 use crate::limits::Limits;
 use crate::ring::{Completion, Ending, Outgoing, Ring, Token};
 use crate::sys::{self, Peer};
-use crossbeam::channel::Receiver;
+use crossbeam_channel::Receiver;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -67,6 +68,8 @@ pub(crate) struct Parts {
     pub(crate) content: Content,
     pub(crate) limits: Limits,
     pub(crate) listeners: Vec<Listening>,
+    /// Shared by the workers of a server.
+    pub(crate) addresses: Arc<Addresses>,
     pub(crate) inbox: Receiver<Message>,
     pub(crate) stats: Arc<WorkerStats>,
     pub(crate) reporter: Reporter,
@@ -93,6 +96,7 @@ pub(crate) struct Worker<R: Ring> {
     moment: Moment,
     limits: Limits,
     listeners: Vec<Listening>,
+    addresses: Arc<Addresses>,
     inbox: Receiver<Message>,
     stats: Arc<WorkerStats>,
     reporter: Reporter,
@@ -100,6 +104,8 @@ pub(crate) struct Worker<R: Ring> {
     #[allow(clippy::vec_box)]
     spare: Vec<Box<Outgoing>>,
     arming: u32,
+    /// A receive was asked for in this turn: what the kernel has for it may come with the next one.
+    has_asked: bool,
     is_at_limit: bool,
     accept_retry: Option<u64>,
     drain: Drain,
@@ -128,11 +134,13 @@ impl<R: Ring> Worker<R> {
             moment,
             limits: parts.limits,
             listeners: parts.listeners,
+            addresses: parts.addresses,
             inbox: parts.inbox,
             stats: parts.stats,
             reporter: parts.reporter,
             spare: Vec::new(),
             arming: 0,
+            has_asked: false,
             is_at_limit: false,
             accept_retry: None,
             drain: Drain::No,
@@ -159,6 +167,7 @@ impl<R: Ring> Worker<R> {
         self.ring.turn(self.deadline())?;
         self.read_time();
         let mut has_heard = false;
+        self.has_asked = false;
         while let Some(completion) = self.ring.next() {
             has_heard |= !matches!(completion, Completion::Sent { .. });
             self.completed(completion);
@@ -170,7 +179,7 @@ impl<R: Ring> Worker<R> {
         for event in std::mem::take(&mut self.content.events) {
             self.reporter.tell(self.moment.unix_seconds, event);
         }
-        Ok(self.go_on_draining(has_heard))
+        Ok(self.go_on_draining(has_heard || self.has_asked))
     }
 
     /// When the loop must look again though nothing happens.
@@ -216,10 +225,19 @@ impl<R: Ring> Worker<R> {
             Peer::Inet(address) => Some(address),
             Peer::Unix => None,
         };
+        let client = peer.map(Client::of);
+        let admission = client.map_or(Admission::Served, |client| self.addresses.enter(client));
+        if admission != Admission::Served {
+            self.stats.connections_turned_away.add(1);
+        }
+        if admission == Admission::Closed {
+            return;
+        }
         let conn = Conn::new(peer, &self.moment, &self.limits);
-        let id = self.slots.insert(conn, listener);
+        let id = self.slots.insert(conn, listener, client);
         if self.ring.open(id.slot, socket).is_err() {
             self.slots.remove(id.slot);
+            self.leave(client);
             self.stats.accept_failures.add(1);
             return;
         }
@@ -233,8 +251,18 @@ impl<R: Ring> Worker<R> {
                 self.ring.pause(listener as u32);
             }
         }
+        if admission == Admission::TurnedAway {
+            return self.step(id.slot, Said::TurnedAway);
+        }
         self.receive(id.slot);
         self.schedule(id.slot);
+    }
+
+    /// A connection of this client is gone.
+    fn leave(&self, client: Option<Client>) {
+        if let Some(client) = client {
+            self.addresses.leave(client);
+        }
     }
 
     fn received(&mut self, token: Token, result: io::Result<usize>) {
@@ -374,6 +402,7 @@ impl<R: Ring> Worker<R> {
             Said::Ready => Input::Ready,
             Said::Failed => Input::Failed,
             Said::Tick => Input::Tick,
+            Said::TurnedAway => Input::TurnedAway,
         };
         let mut env = Env {
             moment: &self.moment,
@@ -389,7 +418,7 @@ impl<R: Ring> Worker<R> {
     /// outgoing comes back as an error when a body cannot be read.
     fn lower(&mut self) -> Result<Box<Outgoing>, Box<Outgoing>> {
         let mut outgoing = self.spare.pop().unwrap_or_default();
-        let Batch { bytes, parts, owned, plans } = &mut self.scratch.batch;
+        let Batch { bytes, parts, owned, plans, reached } = &mut self.scratch.batch;
         let copy_bytes_max = if plans.len() > 1 { COPY_BYTES_MAX_BATCHED } else { COPY_BYTES_MAX };
         let mut copied_bytes = 0;
         for part in parts.iter() {
@@ -421,6 +450,9 @@ impl<R: Ring> Worker<R> {
         for plan in plans.iter() {
             self.stats.answered(plan.status);
         }
+        if let Some(limit) = *reached {
+            self.stats.reached(limit);
+        }
         Ok(outgoing)
     }
 
@@ -434,6 +466,7 @@ impl<R: Ring> Worker<R> {
         if let Some(entry) = self.slots.get_mut(slot) {
             if entry.recv.is_none() {
                 entry.recv = Some(token.arming);
+                self.has_asked = true;
                 self.ring.recv(token);
             }
         }
@@ -462,6 +495,7 @@ impl<R: Ring> Worker<R> {
     fn close(&mut self, slot: u32, ending: Ending) {
         let Some(closed) = self.slots.remove(slot) else { return };
         self.content.leave(SlotId { slot, serial: closed.serial });
+        self.leave(closed.client.filter(|_| !planted!(AcceptKeepsCounting)));
         self.timers.cancel(slot);
         self.ring.close(slot, ending);
         self.stats.connections_open.sub(1);
@@ -488,7 +522,8 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    /// `has_heard`: this turn brought more than outcomes of sends, as the turn of the message itself does. False: drained.
+    /// `has_heard`: this turn brought more than outcomes of sends, as the turn of the message itself does, or asked for more.
+    /// False: drained.
     fn go_on_draining(&mut self, has_heard: bool) -> bool {
         let Drain::Going { deadline, has_settled } = &mut self.drain else { return true };
         let is_over = *deadline <= self.moment.nanos;
@@ -523,6 +558,7 @@ enum Said {
     Ready,
     Failed,
     Tick,
+    TurnedAway,
 }
 
 #[cfg(test)]

@@ -13,9 +13,17 @@ pub(crate) mod sendfile;
 pub(crate) mod socket;
 pub(crate) mod thread;
 pub(crate) mod time;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(crate) mod uring;
 
 pub(crate) use file::ContentFile;
 pub(crate) use socket::{Listener, Peer, Socket};
+
+/// Error numbers that others tell apart.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(crate) mod errno {
+    pub(crate) use libc::{EACCES, EINVAL, ENOMEM, ENOSYS, EPERM};
+}
 
 use std::io;
 

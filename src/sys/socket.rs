@@ -123,22 +123,7 @@ impl Listener {
             Ok(socket) => Accepting::Accepted(Socket(socket), storage.peer()),
             Err(error) => match error.raw_os_error() {
                 Some(libc::EAGAIN) => Accepting::Empty,
-                // accept(2): errors that waited on the new connection, and a firewall's veto.
-                Some(
-                    libc::EINTR
-                    | libc::ECONNABORTED
-                    | libc::ECONNRESET
-                    | libc::EPROTO
-                    | libc::EPERM
-                    | libc::ENETDOWN
-                    | libc::ENOPROTOOPT
-                    | libc::EHOSTDOWN
-                    | libc::ENONET
-                    | libc::EHOSTUNREACH
-                    | libc::EOPNOTSUPP
-                    | libc::ENETUNREACH
-                    | libc::ETIMEDOUT,
-                ) => Accepting::Skipped,
+                Some(number) if is_of_one_connection(number) => Accepting::Skipped,
                 _ => Accepting::Failed(error),
             },
         }
@@ -234,11 +219,42 @@ fn try_bind_unix(path: &Path) -> io::Result<Listener> {
     Ok(Listener { socket, local: Peer::Unix, made: Some((path.to_owned(), made.dev(), made.ino())) })
 }
 
+/// Whether an accept failed for one connection only: accept(2) passes on errors that waited on the new connection, and a
+/// firewall's veto.
+pub(crate) fn is_of_one_connection(number: i32) -> bool {
+    matches!(
+        number,
+        libc::EINTR
+            | libc::ECONNABORTED
+            | libc::ECONNRESET
+            | libc::EPROTO
+            | libc::EPERM
+            | libc::ENETDOWN
+            | libc::ENOPROTOOPT
+            | libc::EHOSTDOWN
+            | libc::ENONET
+            | libc::EHOSTUNREACH
+            | libc::EOPNOTSUPP
+            | libc::ENETUNREACH
+            | libc::ETIMEDOUT
+    )
+}
+
 /// A connection. Non-blocking; dropping it closes it.
 #[derive(Debug)]
 pub(crate) struct Socket(OwnedFd);
 
 impl Socket {
+    /// A connection that the kernel accepted, non-blocking. `None`: its client has gone already.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    pub(crate) fn accepted(socket: OwnedFd) -> Option<(Socket, Peer)> {
+        let mut storage = Storage::empty();
+        // SAFETY: `storage` is valid for writing an address of at most `storage.len` bytes, and its length.
+        let status = unsafe { libc::getpeername(socket.as_raw_fd(), storage.address(), &mut storage.len) };
+        checked(status).ok()?;
+        Some((Socket(socket), storage.peer()))
+    }
+
     /// A connected socket that a test made.
     #[cfg(test)]
     pub(crate) fn from_descriptor(socket: OwnedFd) -> Socket {

@@ -65,6 +65,11 @@ fn every_status_is_framed(stage: &Stage) {
         for method in ["GET", "HEAD"] {
             client.send(request(method, &format!("/status/{status}"), "").as_bytes());
             let answer = client.answer(if method == "GET" { "ANY" } else { "ANY HEAD" }).unwrap();
+            // These must have fields that this handler does not give.
+            if matches!(status, 206 | 401 | 405 | 407 | 426) {
+                assert_eq!(answer.status, 500, "{status}");
+                continue;
+            }
             assert_eq!(answer.status, status);
             let has_body = method == "GET" && !matches!(status, 204 | 205 | 304);
             assert_eq!(answer.body, if has_body { &b"body"[..] } else { b"" }, "{method} {status}");
@@ -210,7 +215,7 @@ fn ranges_are_cut_from_the_whole(stage: &Stage) {
                 }
             }
         }
-        for range in ["lines=1-2", "bytes=2-1", "bytes=+1-2", "bytes=0-1,5-6", "bytes="] {
+        for range in ["lines=1-2", "bytes=2-1", "bytes=+1-2", "bytes=0-1,1-6", "bytes="] {
             let answer = client.ask("GET", path, &format!("Range: {range}\r\n"));
             assert!(answer.status == 200 && answer.body == whole, "{path} {range}: {}", answer.status);
         }

@@ -4,8 +4,10 @@ use crate::client::{Broken, Client, request};
 use crate::content::{noise, sizes};
 use crate::stage::{Folder, LIMIT, Stage, until};
 use crate::system;
+use badgerserver::limits::TURNED_AWAY_MAX;
 use badgerserver::{Limits, Response, Router};
 use std::fs::File;
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 stamp![
@@ -16,6 +18,7 @@ stamp![
     lingering_ends,
     bodies_and_heads_end,
     as_many_connections_as_allowed,
+    as_many_connections_of_one_address_as_allowed,
     more_large_files_than_may_be_open,
     out_of_descriptors,
 ];
@@ -69,7 +72,8 @@ fn a_head_that_does_not_come(stage: &Stage) {
         assert_eq!((answer.status, answer.says_close()), (408, true));
         assert_in_time(start);
     }
-    assert_eq!(server.stats().requests_timed_out, 2);
+    let stats = server.stats();
+    assert_eq!((stats.requests_timed_out, stats.requests_body_timed_out), (2, 0));
 }
 
 fn a_body_that_does_not_come(stage: &Stage) {
@@ -84,7 +88,8 @@ fn a_body_that_does_not_come(stage: &Stage) {
         client.assert_end();
         assert_in_time(start);
     }
-    assert_eq!(server.stats().requests_timed_out, 2);
+    let stats = server.stats();
+    assert_eq!((stats.requests_timed_out, stats.requests_body_timed_out), (2, 2));
 }
 
 fn nothing_to_do(stage: &Stage) {
@@ -173,16 +178,27 @@ fn bodies_and_heads_end(stage: &Stage) {
     let head = |len: usize| format!("GET / HTTP/1.1\r\nHost: a\r\nX: {}\r\n\r\n", "x".repeat(len - 32));
     let fields = |count: usize| format!("GET / HTTP/1.1\r\nHost: a\r\n{}\r\n", "X: y\r\n".repeat(count - 1));
     let body = |len: usize| format!("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: {len}\r\n\r\n{}", "x".repeat(len));
+    let post = |len: usize| body(len).replacen("GET", "POST", 1);
+    let chunked = |len: usize| {
+        let head = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+        format!("{head}{len:x}\r\n{}\r\n0\r\n\r\n", "x".repeat(len))
+    };
     assert_eq!((line(100).find("\r\n"), head(300).len()), (Some(98), 300));
-    for (ask, status) in [
-        (line(100), 200),
-        (line(101), 414),
-        (head(300), 200),
-        (head(301), 431),
-        (fields(5), 200),
-        (fields(6), 431),
-        (body(1000), 200),
-        (body(1001), 413),
+    let mut counted = [0; 3];
+    // The last number says which count moves.
+    for (ask, status, count) in [
+        (line(100), 200, None),
+        (line(101), 414, Some(0)),
+        (head(300), 200, None),
+        (head(301), 431, Some(1)),
+        (fields(5), 200, None),
+        (fields(6), 431, Some(1)),
+        (body(1000), 200, None),
+        (body(1001), 413, Some(2)),
+        (post(1000), 405, None),
+        (post(1001), 405, Some(2)),
+        (chunked(1000), 405, None),
+        (chunked(1001), 405, Some(2)),
     ] {
         let mut whole = server.connect();
         whole.send(ask.as_bytes());
@@ -193,6 +209,12 @@ fn bodies_and_heads_end(stage: &Stage) {
             let _ = cut.try_send(&[byte]);
         }
         assert_eq!(cut.answer("GET").unwrap().status, status, "byte by byte: {ask}");
+        if let Some(count) = count {
+            counted[count] += 2;
+        }
+        let stats = server.stats();
+        let counts = [stats.requests_line_too_long, stats.requests_head_too_long, stats.requests_body_too_long];
+        assert_eq!(counts, counted, "{ask}");
     }
 }
 
@@ -221,6 +243,57 @@ fn as_many_connections_as_allowed(stage: &Stage) {
     let stats = server.until("the ends", |stats| stats.connections_open == 0);
     assert!(stats.connections_accepted == 20 && stats.connections_at_limit > 1, "{stats:?}");
     server.connect().get("/");
+}
+
+fn as_many_connections_of_one_address_as_allowed(stage: &Stage) {
+    let folder = Folder::new();
+    let path = folder.path().join("socket");
+    let limits = with(|limits| limits.connections_per_address_max = 3);
+    // Two workers: the count is one for both.
+    let builder = stage.builder().listen(format!("unix:{}", path.display())).workers(2).limits(limits);
+    let server = stage.start(builder, hello());
+    let mut clients: Vec<Client> = (0..3).map(|_| server.connect()).collect();
+    for client in &mut clients {
+        assert_eq!(client.get("/").status, 200);
+    }
+    // What is asked does not matter, nor whether anything is.
+    for ask in [request("GET", "/", ""), String::new(), "?\r\n\r\n".to_owned()] {
+        let mut turned_away = server.connect();
+        turned_away.send(ask.as_bytes());
+        let answer = turned_away.answer("GET").unwrap();
+        assert_eq!((answer.status, answer.says_close(), answer.field("Retry-After")), (503, true, Some("1")));
+        assert_eq!(answer.body, b"503 Service Unavailable: too many connections from this address\n");
+        turned_away.assert_end();
+    }
+    let stats = server.until("them to go", |stats| stats.connections_open == 3);
+    assert_eq!((stats.connections_turned_away, stats.responses_5xx, stats.connections_accepted), (3, 3, 6));
+    // Other clients are not concerned, and a unix socket has no address.
+    let mut others = vec![
+        Client::new(system::connect_from(Ipv4Addr::new(127, 0, 0, 2), server.address()).unwrap()),
+        Client::connect_unix(&path),
+    ];
+    others.extend((0..10).map(|_| Client::connect_unix(&path)));
+    for client in &mut others {
+        assert_eq!(client.get("/").status, 200);
+    }
+    // Those who stay to hear why take no more room than this.
+    let mut waiting: Vec<Client> = (0..TURNED_AWAY_MAX).map(|_| server.connect()).collect();
+    let answers = 3 + TURNED_AWAY_MAX as u64;
+    server.until("the answers", |stats| stats.responses_5xx == answers);
+    server.connect().assert_end();
+    assert_eq!(server.stats().connections_turned_away, answers + 1);
+    for client in &mut waiting {
+        assert_eq!(client.answer("GET").unwrap().status, 503);
+    }
+    drop(waiting);
+    // Who goes makes room.
+    drop(clients.pop());
+    server.until("the room", |stats| stats.connections_open == 2 + others.len() as u64);
+    let mut last = server.connect();
+    assert_eq!(last.get("/").status, 200);
+    for client in clients.iter_mut().chain(&mut others) {
+        assert_eq!(client.get("/").status, 200, "who is in stays in");
+    }
 }
 
 fn more_large_files_than_may_be_open(stage: &Stage) {

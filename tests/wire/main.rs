@@ -14,6 +14,17 @@ macro_rules! stamp {
                 super::$name(&crate::stage::Stage::new(badgerserver::Backend::Epoll, path));
             })*
         }
+
+        mod io_uring {
+            $(#[test]
+            fn $name() {
+                let path = concat!(module_path!(), "::", stringify!($name));
+                match badgerserver::Backend::IoUring.check() {
+                    Ok(()) => super::$name(&crate::stage::Stage::new(badgerserver::Backend::IoUring, path)),
+                    Err(why) => crate::stage::skip(&why.to_string()),
+                }
+            })*
+        }
     };
 }
 

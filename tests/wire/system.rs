@@ -2,7 +2,7 @@
 
 use std::ffi::c_int;
 use std::io;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -25,15 +25,29 @@ pub(crate) fn set_option(socket: &impl AsRawFd, level: c_int, name: c_int, value
     Ok(())
 }
 
+fn inet(address: SocketAddrV4) -> libc::sockaddr_in {
+    libc::sockaddr_in {
+        sin_family: libc::AF_INET as libc::sa_family_t,
+        sin_port: address.port().to_be(),
+        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(address.ip().octets()) },
+        sin_zero: [0; 8],
+    }
+}
+
+/// Connects from this address of the machine.
+pub(crate) fn connect_from(from: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream> {
+    let socket = socket(libc::AF_INET, libc::SOCK_STREAM, 0)?;
+    let address = inet(SocketAddrV4::new(from, 0));
+    let len = size_of_val(&address) as libc::socklen_t;
+    // SAFETY: `address` is an initialised address of `len` bytes.
+    checked(unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), len) })?;
+    connect(socket, to)
+}
+
 /// Connects a socket of [`socket`] over IPv4.
 pub(crate) fn connect(socket: OwnedFd, to: SocketAddr) -> io::Result<TcpStream> {
     let SocketAddr::V4(to) = to else { return Err(io::ErrorKind::Unsupported.into()) };
-    let address = libc::sockaddr_in {
-        sin_family: libc::AF_INET as libc::sa_family_t,
-        sin_port: to.port().to_be(),
-        sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(to.ip().octets()) },
-        sin_zero: [0; 8],
-    };
+    let address = inet(to);
     let len = size_of_val(&address) as libc::socklen_t;
     // SAFETY: `address` is an initialised address of `len` bytes.
     checked(unsafe { libc::connect(socket.as_raw_fd(), (&raw const address).cast(), len) })?;

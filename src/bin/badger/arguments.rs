@@ -3,10 +3,12 @@
 use crate::failure::{Failure, io_failure};
 use crate::output::Output;
 use crate::text::say;
+use badgerserver::pack::key::shard_of;
 use badgerserver::pack::{Summary, WriteError, WriterOptions};
 use clap::Args;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// Where a pack goes, and what it says about itself.
 #[derive(Args)]
@@ -54,6 +56,38 @@ impl OutputArguments {
             summary.file_bytes,
             summary.content_id
         ));
+    }
+}
+
+/// The value of `--shard`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Shard {
+    pub(crate) index: u32,
+    pub(crate) count: u32,
+}
+
+/// The only shard.
+impl Default for Shard {
+    fn default() -> Shard {
+        Shard { index: 0, count: 1 }
+    }
+}
+
+impl FromStr for Shard {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Shard, &'static str> {
+        let parts = text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
+        match parts {
+            Some((index, count)) if index < count => Ok(Shard { index, count }),
+            _ => Err("write it like 0/4: which shard, from 0, and how many there are"),
+        }
+    }
+}
+
+impl Shard {
+    pub(crate) fn holds(self, key: &str) -> bool {
+        shard_of(key.as_bytes(), self.count) == self.index
     }
 }
 

@@ -112,7 +112,7 @@ fn br_quality(bytes: usize) -> i32 {
 
 /// Whether bodies of this media type become smaller: text, and the binary types that are not compressed inside.
 pub(crate) fn is_compressible(media_type: &str) -> bool {
-    const OTHERS: [&str; 14] = [
+    const OTHERS: [&str; 15] = [
         "application/json",
         "application/javascript",
         "application/xml",
@@ -121,6 +121,7 @@ pub(crate) fn is_compressible(media_type: &str) -> bool {
         "application/rtf",
         "application/x-ndjson",
         "application/vnd.ms-fontobject",
+        "application/vnd.badger.catalogue",
         "application/vnd.badger.gallery",
         "application/vnd.badger.title",
         "font/ttf",

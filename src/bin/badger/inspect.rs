@@ -2,7 +2,9 @@
 
 use crate::failure::{Failure, open_failure};
 use crate::text::{hexdump, print, safe, thousands};
-use badgerserver::pack::{Info, LookupError, Pack, Record, Section, Variant};
+use crate::{poco_json, poco_text};
+use badgerserver::pack::{Encoding, Info, LookupError, Pack, Record, Section, Variant};
+use badgerserver::poco::{CatalogueView, GalleryView, PocoError, annotate, schema::RECORDS};
 use clap::Args;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -11,6 +13,8 @@ use std::process::ExitCode;
 
 /// Bytes of the record and of each payload that are dumped.
 const DUMP_BYTES: usize = 64;
+/// Bytes that are read at a time for a dump of all.
+const DUMP_PIECE_BYTES: u64 = 64 * 1024;
 /// Keys that are compared with one that is missing.
 const SUGGESTION_KEYS_MAX: usize = 200_000;
 
@@ -23,6 +27,9 @@ pub(crate) struct InspectArguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Dump all bytes of this key's plain body; those of a record with the names of its fields
+    #[arg(long, requires = "key", conflicts_with = "json")]
+    hexdump: bool,
 }
 
 /// Exit code 1 when the key is not there or something is damaged.
@@ -39,11 +46,24 @@ pub(crate) fn run(arguments: &InspectArguments) -> Result<ExitCode, Failure> {
             if !pack.lookup(key.as_bytes(), &mut pack.checked(), &mut record).map_err(damaged)? {
                 return Err(missing(&pack, &arguments.pack, key));
             }
+            let body = match is_poco(&pack, &record) {
+                true => Some(plain_body(&pack, &record).map_err(damaged)?),
+                false => None,
+            };
+            let mut outcome = Ok(());
             if arguments.json {
-                print(|out| writeln!(out, "{:#}", record_json(&pack, &record)))?
+                let mut value = record_json(&pack, &record);
+                if let Some(body) = &body {
+                    outcome = poco_json::record_json(body).map(|record| value["record"] = record);
+                }
+                print(|out| writeln!(out, "{value:#}"))?
             } else {
-                print_record(&pack, &record)?
+                print_record(&pack, &record, body.as_deref(), arguments.hexdump, &mut outcome)?
             }
+            outcome.map_err(|error| {
+                Failure::new(format!("{}: {key}: {error}", arguments.pack.display()))
+                    .remedy("its media type says that it is a record: make the pack again")
+            })?;
             payload_checks(&pack, &record).map_err(damaged)?;
         }
         None => {
@@ -176,7 +196,41 @@ fn content_type(pack: &Pack, record: &Record) -> String {
     lines.iter().find_map(|line| line.strip_prefix("Content-Type: ")).unwrap_or_default().to_owned()
 }
 
-fn print_record(pack: &Pack, record: &Record) -> Result<(), Failure> {
+/// Whether the body is a record that has a reader here.
+fn is_poco(pack: &Pack, record: &Record) -> bool {
+    let content_type = content_type(pack, record);
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
+    let mut known = RECORDS.iter().filter_map(|kind| kind.media_type.split(';').next());
+    known.any(|kind| kind.eq_ignore_ascii_case(essence))
+        && record.variant(0).is_some_and(|variant| variant.encoding() == Encoding::Identity)
+}
+
+/// All of the body that is not encoded.
+fn plain_body(pack: &Pack, record: &Record) -> Result<Vec<u8>, LookupError> {
+    let Some(variant) = record.variant(0) else { return Ok(Vec::new()) };
+    let (offset, bytes) = (variant.payload_offset(), variant.payload_bytes());
+    // Checked first: a length that the file has not got is not asked for.
+    pack.check_payload(&mut pack.checked(), offset, bytes, &mut Vec::new())?;
+    let mut body = vec![0; bytes as usize];
+    pack.read_payload(offset, &mut body)?;
+    Ok(body)
+}
+
+/// The catalogue that a gallery names, when the pack has it.
+fn catalogue_of(pack: &Pack, gallery: &[u8]) -> Option<Vec<u8>> {
+    let path = GalleryView::new(gallery).ok()?.catalogue().to_owned();
+    let mut record = Record::default();
+    pack.lookup(path.as_bytes(), &mut pack.checked(), &mut record).ok()?.then_some(())?;
+    plain_body(pack, &record).ok()
+}
+
+fn print_record(
+    pack: &Pack,
+    record: &Record,
+    poco: Option<&[u8]>,
+    hexdump: bool,
+    outcome: &mut Result<(), PocoError>,
+) -> Result<(), Failure> {
     let records_offset = pack
         .info()
         .sections
@@ -184,6 +238,12 @@ fn print_record(pack: &Pack, record: &Record) -> Result<(), Failure> {
         .find(|section| section.section == Some(Section::Records))
         .map_or(0, |section| section.offset);
     print(|out| {
+        if let Some(poco) = poco {
+            let catalogue = catalogue_of(pack, poco);
+            let catalogue = catalogue.as_deref().and_then(|record| CatalogueView::new(record).ok());
+            *outcome = poco_text::write_record(out, poco, catalogue.as_ref())?;
+            writeln!(out)?;
+        }
         writeln!(out, "{:<12}{}", "key", safe(record.key()))?;
         writeln!(out, "{:<12}{}", "status", record.status())?;
         writeln!(out, "{:<12}{}", "immutable", if record.flags().immutable() { "yes" } else { "no" })?;
@@ -203,7 +263,14 @@ fn print_record(pack: &Pack, record: &Record) -> Result<(), Failure> {
             for line in header_lines(pack, &variant) {
                 writeln!(out, "  {}", safe(line.as_bytes()))?;
             }
-            write!(out, "\n{}", dump(pack, offset, bytes.min(DUMP_BYTES as u64) as usize))?;
+            writeln!(out)?;
+            match poco.filter(|_| hexdump && variant.encoding() == Encoding::Identity) {
+                Some(poco) => {
+                    annotate(poco).lines().try_for_each(|line| writeln!(out, "  {}", safe(line.as_bytes())))?
+                }
+                None if hexdump && variant.encoding() == Encoding::Identity => dump_all(out, pack, offset, bytes)?,
+                None => write!(out, "{}", dump(pack, offset, bytes.min(DUMP_BYTES as u64) as usize))?,
+            }
         }
         Ok(())
     })
@@ -212,11 +279,22 @@ fn print_record(pack: &Pack, record: &Record) -> Result<(), Failure> {
 /// Bytes of the file, as many of `bytes` as there are.
 fn dump(pack: &Pack, offset: u64, bytes: usize) -> String {
     let bytes = pack.info().file_bytes.saturating_sub(offset).min(bytes as u64);
-    let mut room = vec![0; bytes as usize]; // at most DUMP_BYTES
+    let mut room = vec![0; bytes as usize]; // at most DUMP_PIECE_BYTES
     match pack.source().read_at(offset, &mut room) {
         Ok(()) => hexdump(offset, &room),
         Err(error) => format!("  {error}\n"),
     }
+}
+
+/// All bytes of a payload, however many they are.
+fn dump_all(out: &mut impl Write, pack: &Pack, offset: u64, bytes: u64) -> io::Result<()> {
+    let mut done = 0;
+    while done < bytes {
+        let piece = (bytes - done).min(DUMP_PIECE_BYTES);
+        write!(out, "{}", dump(pack, offset + done, piece as usize))?;
+        done += piece;
+    }
+    Ok(())
 }
 
 /// Whether the payloads are whole.

@@ -1,14 +1,16 @@
 //! `badger`: makes, examines and serves packs. Each command is in a file of its own.
 
 mod arguments;
-mod compress;
 mod failure;
+mod gallery;
 mod inspect;
 mod lines;
-mod ordered;
 mod output;
 mod pack_files;
+mod pack_gallery;
 mod pack_records;
+mod poco_json;
+mod poco_text;
 mod progress;
 mod record_line;
 mod serve;
@@ -17,6 +19,8 @@ mod verify;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
+// A folder that stands alone has these; the other commands use them too.
+use gallery::{compress, ordered, strict};
 use std::process::ExitCode;
 
 /// Makes, examines and serves packs: files of precomputed answers.
@@ -48,6 +52,8 @@ enum Command {
 enum PackCommand {
     /// Make a pack from the files of a directory
     Files(pack_files::FilesArguments),
+    /// Make a pack of galleries and titles from JSON lines
+    Gallery(pack_gallery::GalleryArguments),
     /// Make a pack from records, one JSON object a line
     Records(pack_records::RecordsArguments),
 }
@@ -55,6 +61,7 @@ enum PackCommand {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Pack(PackCommand::Files(arguments)) => pack_files::run(&arguments),
+        Command::Pack(PackCommand::Gallery(arguments)) => pack_gallery::run(&arguments),
         Command::Pack(PackCommand::Records(arguments)) => pack_records::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),

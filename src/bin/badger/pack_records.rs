@@ -4,14 +4,13 @@
 //! input -> pieces of whole lines -> parsed and encoded on all cores -> added in order of their lines
 //! ```
 
-use crate::arguments::{OutputArguments, whole_failure};
+use crate::arguments::{OutputArguments, Shard, whole_failure};
 use crate::compress::{ENCODE_BYTES_MAX, Encodings, encode, is_compressible};
 use crate::failure::{Failure, io_failure};
 use crate::ordered::ordered;
 use crate::output::Output;
 use crate::progress::Progress;
 use crate::record_line::{Body, RecordLine};
-use badgerserver::pack::key::shard_of;
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriteError, WriterOptions};
 use badgerserver::route::media::media_type;
 use clap::Args;
@@ -19,7 +18,6 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::str::FromStr;
 use std::sync::Arc;
 
 /// Bytes of input that one thread takes at a time; a longer line goes alone.
@@ -60,35 +58,10 @@ const FORMAT: &str = "Fields of a record:
   immutable      true: what is at this key never changes
   encode         true or false: whether to encode the body, whatever its type";
 
-/// The value of `--shard`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shard {
-    index: u32,
-    count: u32,
-}
-
-impl FromStr for Shard {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Shard, &'static str> {
-        let parts = text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
-        match parts {
-            Some((index, count)) if index < count => Ok(Shard { index, count }),
-            _ => Err("write it like 0/4: which shard, from 0, and how many there are"),
-        }
-    }
-}
-
-impl Shard {
-    fn holds(self, key: &str) -> bool {
-        shard_of(key.as_bytes(), self.count) == self.index
-    }
-}
-
 pub(crate) fn run(arguments: RecordsArguments) -> Result<ExitCode, Failure> {
     let input = Input::open(&arguments.input)?;
     let output = arguments.output.open()?;
-    let shard = arguments.shard.unwrap_or(Shard { index: 0, count: 1 });
+    let shard = arguments.shard.unwrap_or_default();
     let options = WriterOptions { shard_index: shard.index, shard_count: shard.count, ..arguments.output.options() };
     let writer = PackWriter::create(output.file(), output.spool()?, options);
     let mut writer = writer.map_err(|error| whole_failure(output.target(), error))?;

@@ -1,10 +1,9 @@
 //! One line of `pack records`: a JSON object, read field by field so that an error names the field.
 
 use crate::failure::Failure;
+use crate::strict;
 use base64::Engine;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
-use std::fmt;
 use std::path::PathBuf;
 
 /// The fields of a line, as the messages list them.
@@ -39,9 +38,9 @@ impl RecordLine {
     /// # Errors
     /// What is wrong, without the line's number; the column is told as `5: ...` by the place that knows the number.
     pub(crate) fn parse(line: &[u8]) -> Result<RecordLine, Failure> {
-        let fields: Fields = serde_json::from_slice(line).map_err(|error| syntax_failure(&error))?;
+        let fields = strict::fields(line).map_err(|error| syntax_failure(&error))?;
         let mut seen = Seen::default();
-        for (name, value) in fields.0 {
+        for (name, value) in fields {
             seen.take(&name, value)?;
         }
         let Some(key) = seen.key else {
@@ -101,113 +100,6 @@ impl Seen {
             _ => return Err(Failure::new(format!("unknown field {name:?}")).remedy(format!("the fields are {FIELDS}"))),
         }
         Ok(())
-    }
-}
-
-/// The fields of an object in their order, each at most once.
-struct Fields(Vec<(String, Value)>);
-
-impl<'de> serde::Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Fields, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Fields;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object with a \"key\"")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-                let mut fields: Vec<(String, Value)> = Vec::with_capacity(4);
-                while let Some((name, Strict { value, twice })) = map.next_entry::<String, Strict>()? {
-                    if let Some(twice) = twice {
-                        return Err(serde::de::Error::custom(format!("field {name:?}: {twice:?} is there twice")));
-                    }
-                    if fields.iter().any(|field| field.0 == name) {
-                        return Err(serde::de::Error::custom(format!("field {name:?} is there twice")));
-                    }
-                    fields.push((name, value));
-                }
-                Ok(Fields(fields))
-            }
-        }
-        deserializer.deserialize_map(Collect)
-    }
-}
-
-/// A value, and a name that an object in it has twice: by itself, [`Value`] keeps the last of them.
-struct Strict {
-    value: Value,
-    twice: Option<String>,
-}
-
-impl From<Value> for Strict {
-    fn from(value: Value) -> Strict {
-        Strict { value, twice: None }
-    }
-}
-
-impl<'de> serde::Deserialize<'de> for Strict {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Strict, D::Error> {
-        struct Collect;
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Strict;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value")
-            }
-
-            fn visit_unit<E>(self) -> Result<Strict, E> {
-                Ok(Value::Null.into())
-            }
-
-            fn visit_bool<E>(self, value: bool) -> Result<Strict, E> {
-                Ok(Value::from(value).into())
-            }
-
-            fn visit_i64<E>(self, value: i64) -> Result<Strict, E> {
-                Ok(Value::from(value).into())
-            }
-
-            fn visit_u64<E>(self, value: u64) -> Result<Strict, E> {
-                Ok(Value::from(value).into())
-            }
-
-            fn visit_f64<E>(self, value: f64) -> Result<Strict, E> {
-                Ok(Value::from(value).into())
-            }
-
-            fn visit_str<E>(self, value: &str) -> Result<Strict, E> {
-                Ok(Value::from(value).into())
-            }
-
-            fn visit_string<E>(self, value: String) -> Result<Strict, E> {
-                Ok(Value::from(value).into())
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Strict, A::Error> {
-                let (mut values, mut found) = (Vec::new(), None);
-                while let Some(Strict { value, twice }) = list.next_element()? {
-                    found = found.or(twice);
-                    values.push(value);
-                }
-                Ok(Strict { value: values.into(), twice: found })
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Strict, A::Error> {
-                let (mut values, mut found) = (serde_json::Map::new(), None);
-                while let Some((name, Strict { value, twice })) = map.next_entry::<String, Strict>()? {
-                    found = found.or(twice);
-                    if values.contains_key(&name) {
-                        found.get_or_insert(name);
-                    } else {
-                        values.insert(name, value);
-                    }
-                }
-                Ok(Strict { value: values.into(), twice: found })
-            }
-        }
-        deserializer.deserialize_any(Collect)
     }
 }
 
@@ -384,7 +276,7 @@ mod tests {
     fn errors_name_the_field_and_say_what_to_do() {
         let table = [
             ("", "error: column 0: not JSON: EOF while parsing a value\n help: each line is one whole JSON object"),
-            ("[]", "error: invalid type: sequence, expected an object with a \"key\""),
+            ("[]", "error: invalid type: sequence, expected an object with named fields"),
             ("{\"key\":\"/a\"", "error: column 11: not JSON: EOF while parsing an object"),
             ("{\"key\":\"/a\"} x", "error: column 14: not JSON: trailing characters"),
             ("{}", "error: field \"key\" is missing"),

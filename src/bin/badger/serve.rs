@@ -14,7 +14,7 @@ use crate::failure::{Failure, open_failure};
 use crate::lines::Lines;
 use crate::text::say;
 use badgerserver::directory::{self, DirectoryError};
-use badgerserver::{Address, Backend, Error, Event, Handle, Mount, Pack, Router, Server, guard_mapped_files};
+use badgerserver::{Address, Backend, Error, Event, Handle, Limits, Mount, Pack, Router, Server, guard_mapped_files};
 use clap::Args;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -45,12 +45,32 @@ pub(crate) struct ServeArguments {
     /// Event loops [default: one for each core]
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
-    /// How to talk to the kernel: auto or epoll (io_uring is refused: this build does not have it)
+    /// How to talk to the kernel: auto, epoll or io_uring
     #[arg(long, default_value_t = Backend::Auto)]
     backend: Backend,
     /// Seconds that answers under way have to end after SIGTERM; what is left is cut
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
     drain: u64,
+    /// Most connections of one event loop; more wait until one closes [default: 65536, or what the limit on open files allows]
+    #[arg(long, value_name = "N")]
+    connections: Option<usize>,
+    /// Most connections of one client address; more are answered 503. An IPv6 client is its first 64 bits, and a proxy is one
+    /// client [default: 16384]
+    #[arg(long, value_name = "N")]
+    connections_per_address: Option<usize>,
+    /// Seconds that a connection may stay open between two requests [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    idle_time: Option<u64>,
+}
+
+impl ServeArguments {
+    fn limits(&self) -> Limits {
+        let mut limits = Limits::default();
+        limits.connections_max = self.connections.unwrap_or(limits.connections_max);
+        limits.connections_per_address_max = self.connections_per_address.unwrap_or(limits.connections_per_address_max);
+        limits.idle_time_max = self.idle_time.map_or(limits.idle_time_max, Duration::from_secs);
+        limits
+    }
 }
 
 /// The value of `--mount`.
@@ -94,6 +114,7 @@ fn serve(arguments: Arc<ServeArguments>, lines: &Lines) -> Result<ExitCode, Fail
     for address in &arguments.listen {
         builder = builder.listen(address);
     }
+    builder = builder.limits(arguments.limits());
     if let Some(workers) = arguments.workers {
         builder = builder.workers(workers.get());
     }
@@ -241,7 +262,9 @@ fn build_router(arguments: &ServeArguments, lines: &Lines) -> Result<Router, Fai
 
 fn open_mount(prefix: &str, path: &Path, lines: &Lines) -> Result<Mount, Failure> {
     if !path.is_dir() {
-        return Ok(Mount::pack(prefix, open_failure(Pack::open(path))?));
+        let pack = open_failure(Pack::open(path))?;
+        let mount = if Mount::is_gallery(&pack) { Mount::gallery(prefix, pack) } else { Mount::pack(prefix, pack) };
+        return Ok(mount);
     }
     let failed = |error: DirectoryError| {
         let failure = Failure::new(error.to_string());
@@ -262,7 +285,11 @@ fn open_mount(prefix: &str, path: &Path, lines: &Lines) -> Result<Mount, Failure
 
 fn start_failure(error: Error) -> Failure {
     let failure = Failure::new(error.to_string());
-    let Error::Listen { address, source } = error else { return failure };
+    let (address, source) = match error {
+        Error::Listen { address, source } => (address, source),
+        Error::Limit(_) => return failure.remedy("`badger serve --help` has the flag of that limit and its default"),
+        _ => return failure,
+    };
     match (address.strip_prefix("unix:"), source.kind()) {
         (Some(""), _) => failure.remedy("a path follows the colon: unix:/run/badger.sock"),
         (Some(_), ErrorKind::AddrInUse) => {

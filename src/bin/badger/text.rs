@@ -35,6 +35,20 @@ pub(crate) fn safe(bytes: &[u8]) -> String {
     text
 }
 
+/// Seconds since 1970 as `2016-05-17T21:30:00Z`. The date: Howard Hinnant, "chrono-compatible low-level date algorithms".
+pub(crate) fn utc(seconds: i64) -> String {
+    let (days, second) = (seconds.div_euclid(86_400) + 719_468, seconds.rem_euclid(86_400));
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // Years begin in March, so that a leap day ends one.
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", second / 3600, second / 60 % 60, second % 60)
+}
+
 /// Lines of sixteen bytes: where, in hexadecimal, as text.
 pub(crate) fn hexdump(offset: u64, bytes: &[u8]) -> String {
     let mut text = String::new();
@@ -81,6 +95,20 @@ pub(crate) fn print(write: impl FnOnce(&mut BufWriter<StdoutLock<'static>>) -> i
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_463_520_600, "2016-05-17T21:30:00Z"),
+            (i64::from(u32::MAX), "2106-02-07T06:28:15Z"),
+        ] {
+            assert_eq!(utc(seconds), text);
+        }
+    }
 
     #[test]
     fn numbers_text_and_dumps() {

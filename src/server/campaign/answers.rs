@@ -74,6 +74,14 @@ impl Reader {
         rest.ends_with(b"\r\n\r\n") && rest.windows(4).filter(|four| four == b"\r\n\r\n").count() == 1
     }
 
+    /// Whether all that came is one 503 that closes: an address has more connections than it may.
+    pub(super) fn has_only_503(&mut self) -> bool {
+        let answer = self.next(false).filter(|answer| answer.status == 503 && answer.closes());
+        let is_only = answer.is_some() && self.at == self.wire.len();
+        (self.at, self.needed) = (0, 0);
+        is_only
+    }
+
     pub(super) fn body(&self, answer: &Answer) -> &[u8] {
         &self.wire[answer.body.clone()]
     }

@@ -31,6 +31,8 @@ pub(crate) struct Climate {
     pub(super) tasks_max: usize,
     /// Of a hundred tasks, so many end in an error or a panic.
     pub(super) task_faults: u64,
+    /// Clients share addresses, which may have a few connections each.
+    pub(super) turns_away: bool,
     /// Some tasks take longer than a request may wait.
     pub(super) late_tasks: bool,
     /// The turn at which it is told to drain, and how long it may take.
@@ -48,6 +50,7 @@ impl Climate {
             damage: false,
             tasks_max: usize::MAX,
             task_faults: 0,
+            turns_away: false,
             late_tasks: false,
             drain: None,
         }
@@ -64,17 +67,22 @@ impl Climate {
         let stores = [Store::Mapped, Store::Mapped, Store::Read, Store::Memory];
         let store = stores[random.below(if cuts { 3 } else { 4 }) as usize];
         let damage = random.below(8) == 0;
-        let weather = draw_weather(random);
+        let mut weather = draw_weather(random);
         let mut limits = draw_limits(random);
         if weather.late_percent == LATE_PERCENT {
             limits.connections_max = 1 + random.below(2) as usize;
+        }
+        let turns_away = random.below(8) == 0;
+        if turns_away {
+            weather.addresses = 1 + random.below(2) as u32;
+            limits.connections_per_address_max = 1 + random.below(2) as usize;
         }
         let tasks_max = if random.below(6) == 0 { random.below(3) as usize } else { usize::MAX };
         let task_faults = if random.below(6) == 0 { 30 } else { 0 };
         let late_tasks = random.below(8) == 0;
         let drain_time = Duration::from_millis(random.below(20_000));
         let drain = (random.below(3) == 0).then(|| (random.below(300), drain_time));
-        Climate { weather, limits, store, cuts, damage, tasks_max, task_faults, late_tasks, drain }
+        Climate { weather, limits, store, cuts, damage, tasks_max, task_faults, turns_away, late_tasks, drain }
     }
 
     pub(super) fn nanos(&self, time: Duration) -> u64 {

@@ -4,7 +4,7 @@ use super::super::super::content::{Content, Deliver, TaskDone, TaskKey, TaskOutc
 use super::super::super::generation::Generation;
 use super::super::super::stats::{Stats, WorkerStats};
 use super::super::super::tasks::{Lane, Task};
-use super::super::{Listening, Message, Parts, Reporter, Worker};
+use super::super::{Addresses, Listening, Message, Parts, Reporter, Worker};
 use super::climate::{Climate, Store};
 use super::oracle::History;
 use super::script::owned;
@@ -16,7 +16,7 @@ use crate::ring::{Ring, Wake};
 use crate::route::{FileTable, Mount, Router};
 use crate::sys::fake::FakeDisk;
 use crate::sys::{ContentFile, Listener, Peer};
-use crossbeam::channel::{Sender, unbounded};
+use crossbeam_channel::{Sender, unbounded};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io;
@@ -104,11 +104,12 @@ impl House {
         let listening = Listening { socket: Some(Arc::new(Listener::nowhere(Peer::Unix).unwrap())), local: None };
         let parts = Parts {
             content,
+            addresses: Arc::new(Addresses::new(climate.limits.connections_per_address_max)),
             limits: climate.limits.clone(),
             listeners: vec![listening],
             inbox: receiver,
             stats: Arc::clone(&stats),
-            reporter: Reporter::new(crossbeam::channel::bounded(1).0),
+            reporter: Reporter::new(crossbeam_channel::bounded(1).0),
         };
         let worker = Worker::new(sim, parts).unwrap();
         let made = vec![made];

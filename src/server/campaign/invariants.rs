@@ -23,6 +23,12 @@ pub(super) fn check(house: &House) {
     assert_eq!(counts.connections_open, known.len() as u64, "connections that are counted as open");
     assert!(counts.connections_accepted >= counts.connections_open);
 
+    let mut clients = BTreeMap::new();
+    for client in worker.slots.each().filter_map(|(_, entry)| entry.client) {
+        *clients.entry(client).or_insert(0) += 1;
+    }
+    assert_eq!(worker.addresses.counted(), clients, "connections that are counted for each address");
+
     // Every connection waits for something, and not for ever.
     let longest = [limits.head_time_max, limits.body_time_max, limits.idle_time_max, limits.send_time_max];
     let longest = longest.into_iter().chain([limits.linger_time_max]).map(|time| time.as_nanos() as u64).max();

@@ -31,9 +31,13 @@ pub(crate) fn check(guest: &Guest, history: &History, shelf: &Shelf) {
     let mut reader = Reader::default();
     guest.client.got_since(0, &mut reader.wire);
     if !was_served {
-        let is_fault = history.climate.weather.open_failure_percent > 0 || history.drained.is_some();
+        let climate = &history.climate;
+        let is_fault = climate.weather.open_failure_percent > 0 || climate.turns_away || history.drained.is_some();
         assert!(is_fault || guest.after == After::Dies, "a client that nobody served: {:?}", guest.client.ending());
         assert!(reader.wire.is_empty(), "bytes for a client that was not served");
+        return;
+    }
+    if history.climate.turns_away && reader.has_only_503() {
         return;
     }
     let mut verdict = Verdict { guest, history, shelf, reader, newest: 1, answered: 0, last: None };

@@ -27,6 +27,8 @@ mistakes! {
     AcceptNotRetried,
     /// Accept: when a place is free again, nobody is told.
     AcceptNotResumed,
+    /// Accept: a connection counts for its address for ever.
+    AcceptKeepsCounting,
     /// Receive: what comes late is taken for the one that is asked for.
     ReceiveIgnoresArming,
     /// Send: what did not leave is forgotten.

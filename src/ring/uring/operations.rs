@@ -1,0 +1,61 @@
+//! The operations of a ring by number, each with the serial of its use: a completion names one of these, and never a slot
+//! or a connection, so what comes late cannot be taken for another's.
+#![forbid(unsafe_code)]
+
+use crate::sys::uring::Operation;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Doorbell,
+    Accept(u32),
+    Receive,
+    /// Bytes to read, when there was no buffer.
+    Bytes,
+    Room,
+    Cancel(Operation),
+}
+
+/// In place of a record's number.
+pub(super) const NO_RECORD: u32 = u32::MAX;
+
+/// Operations by number, each with the serial of its use.
+#[derive(Debug, Default)]
+pub(super) struct Operations {
+    all: Vec<Use>,
+    free: Vec<u32>,
+}
+
+#[derive(Debug)]
+struct Use {
+    serial: u32,
+    /// What it does, and for which record; `None`: free.
+    kind: Option<(Kind, u32)>,
+}
+
+impl Operations {
+    pub(super) fn start(&mut self, kind: Kind, record: u32) -> Operation {
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.all.push(Use { serial: 0, kind: None });
+            self.all.len() as u32 - 1
+        });
+        let entry = &mut self.all[number as usize];
+        assert!(entry.kind.is_none(), "operation {number} is under way");
+        entry.serial = entry.serial.wrapping_add(1);
+        entry.kind = Some((kind, record));
+        Operation { number, serial: entry.serial }
+    }
+
+    pub(super) fn operation(&self, number: u32) -> Operation {
+        Operation { number, serial: self.all[number as usize].serial }
+    }
+
+    /// What an operation does; `None`: it has ended.
+    pub(super) fn find(&self, operation: Operation) -> Option<(Kind, u32)> {
+        self.all.get(operation.number as usize).filter(|entry| entry.serial == operation.serial)?.kind
+    }
+
+    pub(super) fn end(&mut self, operation: Operation) {
+        self.all[operation.number as usize].kind = None;
+        self.free.push(operation.number);
+    }
+}
