@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A running server; killed when the test ends early.
@@ -78,6 +79,67 @@ fn ask(mut stream: impl Read + Write, path: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
+}
+
+/// Every request whose last byte was sent before the signal is answered; later ones are, or are not, but never in half.
+#[test]
+fn sigterm_under_load_loses_no_request() {
+    const CLIENTS: usize = 6;
+    let folder = Folder::new("serve-load");
+    let body = "a badger digs ".repeat(20_000);
+    folder.write("site/large.txt", &body);
+    folder.write("site/small.txt", "small");
+    for round in 0..5 {
+        let mut served = Served::start(&folder, "site --listen 127.0.0.1:0");
+        let address = served.address.strip_prefix("http://").unwrap().to_owned();
+        let (is_told, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for number in 0..CLIENTS {
+                let (is_told, answered, address, body) = (&is_told, &answered, &address, &body);
+                scope.spawn(move || {
+                    let path = if number % 2 == 0 { "/large.txt" } else { "/small.txt" };
+                    let mut stream = BufReader::new(TcpStream::connect(address).unwrap());
+                    stream.get_ref().set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+                    loop {
+                        let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\n\r\n");
+                        let is_sent = stream.get_mut().write_all(request.as_bytes()).is_ok();
+                        let was_before = is_sent && !is_told.load(Ordering::SeqCst);
+                        let Some((head, len)) = read_answer(&mut stream) else {
+                            assert!(!was_before, "round {round}: a request that was sent before is lost");
+                            return;
+                        };
+                        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+                        assert_eq!(len, if number % 2 == 0 { body.len() } else { 5 });
+                        answered.fetch_add(1, Ordering::SeqCst);
+                        if head.contains("Connection: close\r\n") {
+                            return;
+                        }
+                    }
+                });
+            }
+            served.until(|| answered.load(Ordering::SeqCst) > 200);
+            is_told.store(true, Ordering::SeqCst);
+            served.signal("TERM");
+        });
+        served.wait_for("badger: stopped after ");
+        assert_eq!(served.child.wait().unwrap().code(), Some(0));
+    }
+}
+
+/// The head of the next answer, and the bytes of its body, which were read. None: the end, before its first byte.
+fn read_answer(stream: &mut BufReader<TcpStream>) -> Option<(String, usize)> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        match stream.read_line(&mut head) {
+            Ok(0) | Err(_) if head.is_empty() => return None,
+            Ok(0) | Err(_) => panic!("half a head: {head:?}"),
+            Ok(_) => {}
+        }
+    }
+    let line = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap();
+    let mut body = vec![0; line.parse().unwrap()];
+    stream.read_exact(&mut body).expect("a whole body");
+    Some((head, body.len()))
 }
 
 #[test]

@@ -244,7 +244,10 @@ fn banned_words_stay_out() {
 fn files_say_what_they_are_and_stay_short() {
     let mut complaints = Vec::new();
     let mut long = BTreeSet::new();
-    for file in ["src", "tests", "examples", "benches", "fuzz/fuzz_targets"].iter().flat_map(|folder| sources(folder)) {
+    for file in ["src", "tests", "examples", "benches", "fuzz/fuzz_targets", "fuzz/src"]
+        .iter()
+        .flat_map(|folder| sources(folder))
+    {
         let lines = file.text.lines().count();
         if !file.text.starts_with("//!") && !file.text.starts_with("#![no_main]\n//!") {
             complaints.push(format!("{}:1: the first line says what the file is for: start with `//!`", file.path));
@@ -363,7 +366,8 @@ fn the_map_names_every_file_and_only_what_is_there() {
         }
     }
     let tops = ["src/", "tests/", "examples/", "benches/", "fuzz/", "docs/", ".ci/", "android/"];
-    for document in ["ARCHITECTURE.md", "README.md", "CHANGELOG.md", "docs/limits.md"] {
+    for document in ["ARCHITECTURE.md", "README.md", "CHANGELOG.md", "SECURITY.md", "docs/limits.md", "fuzz/README.md"]
+    {
         for path in
             ticked(&read(document)).filter(|path| tops.iter().any(|top| path.starts_with(top)) && !path.contains(' '))
         {

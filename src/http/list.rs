@@ -118,7 +118,7 @@ fn element_end(bytes: &[u8]) -> usize {
 }
 
 /// A small deterministic generator for the properties that the tests of this directory check.
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 pub(crate) mod random {
     /// xorshift64* (Vigna 2016).
     pub(crate) struct Random(u64);
@@ -141,6 +141,7 @@ pub(crate) mod random {
         }
 
         /// Up to `length_max` bytes, each from `alphabet` or, one time in sixteen, any byte at all.
+        #[cfg(test)]
         pub(crate) fn bytes(&mut self, alphabet: &[u8], length_max: usize) -> Vec<u8> {
             let length = self.below(length_max + 1);
             (0..length)

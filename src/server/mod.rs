@@ -29,3 +29,5 @@ pub use handle::{Drained, Handle};
 pub use pack_file::{OpenError, guard_mapped_files};
 pub use stats::Stats;
 pub use test_client::{TestClient, TestResponse};
+#[cfg(any(test, fuzzing))]
+pub use worker::fuzz::worker as fuzz_worker;

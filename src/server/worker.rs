@@ -561,6 +561,10 @@ enum Said {
     TurnedAway,
 }
 
+#[cfg(any(test, fuzzing))]
+#[path = "worker_fuzz.rs"]
+pub(crate) mod fuzz;
+
 #[cfg(test)]
 #[path = "campaign/mod.rs"]
 pub(crate) mod campaign;

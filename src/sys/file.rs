@@ -92,11 +92,12 @@ impl ContentFile {
     }
 
     /// How many of `most` bytes from `offset` the file still has.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn bytes_left(&self, offset: u64, most: usize) -> usize {
         let len = match &self.store {
             Store::Memory(_) => self.len,
             Store::Disk { file, .. } => file.metadata().map_or(0, |found| found.len()),
+            #[cfg(test)]
             Store::Fake(disk) => disk.len(),
         };
         usize::try_from(len.saturating_sub(offset)).unwrap_or(most).min(most)

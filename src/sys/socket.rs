@@ -106,7 +106,7 @@ impl Listener {
 
     /// A listener that says it listens at `local`, and that nobody can connect to: for backends that make up their
     /// connections.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn nowhere(local: Peer) -> io::Result<Listener> {
         Ok(Listener { socket: stream_socket(libc::AF_INET)?, local, made: None })
     }

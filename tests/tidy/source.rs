@@ -63,13 +63,13 @@ pub fn sources(folder: &str) -> Vec<File> {
     paths.iter().zip(texts).map(|(path, text)| File::new(path, text, is_test(path))).collect()
 }
 
-/// The files, without their ending, that a file declares for tests only.
+/// The files, without their ending, that a file declares for tests (and fuzz targets) only.
 fn test_modules(path: &str, text: &str) -> Vec<String> {
     let stem = path.trim_end_matches(".rs");
     let folder = stem.strip_suffix("/mod").or_else(|| stem.strip_suffix("/lib")).unwrap_or(stem);
     let mut modules = Vec::new();
     let mut lines = text.lines().map(str::trim);
-    while lines.by_ref().any(|line| line == "#[cfg(test)]") {
+    while lines.by_ref().any(|line| line == "#[cfg(test)]" || line == "#[cfg(any(test, fuzzing))]") {
         let mut path = None;
         let item = lines.find(|line| {
             path = path.or(line.strip_prefix("#[path = \"").and_then(|rest| rest.split('"').next()));
@@ -146,7 +146,7 @@ fn token_end(chars: &[char], at: usize) -> Option<usize> {
 /// Blanked code with the items that are compiled for tests only made blank too.
 fn without_tests(code: &str) -> String {
     let mut code = code.as_bytes().to_vec();
-    for marker in ["#[cfg(test)]", "#[cfg(all(test,"] {
+    for marker in ["#[cfg(test)]", "#[cfg(all(test,", "#[cfg(any(test, fuzzing))]"] {
         let mut from = 0;
         while let Some(start) = find(&code, marker.as_bytes(), from) {
             let end = item_end(&code, start);

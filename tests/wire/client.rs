@@ -103,6 +103,11 @@ impl Client {
         either!(&mut self.stream, socket => socket.shutdown(Shutdown::Write)).unwrap();
     }
 
+    /// The same of a connection that may have ended already.
+    pub(crate) fn finish_sending(&mut self) {
+        let _ = either!(&mut self.stream, socket => socket.shutdown(Shutdown::Write));
+    }
+
     pub(crate) fn set_patience(&mut self, time: Duration) {
         either!(&mut self.stream, socket => socket.set_read_timeout(Some(time))).unwrap();
     }

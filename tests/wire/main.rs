@@ -34,13 +34,16 @@ mod stage;
 mod system;
 
 mod clients;
+mod crowds;
 mod damage;
 mod drain;
 mod exchanges;
 mod handlers;
 mod limits;
 mod listeners;
+mod mutations;
 mod packets;
+mod replaced;
 mod stalls;
 mod swap;
 mod truncation;

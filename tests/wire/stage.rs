@@ -17,6 +17,9 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 /// Says which test may run in this process, when that is the only one.
 const ALONE: &str = "BADGER_WIRE_ALONE";
 
+/// Begins a line that a test in a process of its own says to whoever started it.
+pub(crate) const MEASURED: &str = "measured: ";
+
 /// Load from one test would be a stall in another, so those that measure time run while no other does.
 static QUIET: RwLock<()> = RwLock::new(());
 
@@ -59,8 +62,16 @@ impl Stage {
             if let Some(at) = line.find("skipped: ") {
                 skip(&line[at + "skipped: ".len()..]);
             }
+            if let Some(at) = line.find(MEASURED) {
+                println!("{}", &line[at..]);
+            }
         }
         false
+    }
+
+    /// The name of the test, for a process that plays a part in it.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
     }
 
     /// A builder with this stage's backend, one worker and a free port of 127.0.0.1.
@@ -207,7 +218,16 @@ pub(crate) fn held() -> Held {
 
 /// Bytes of memory that this process occupies.
 pub(crate) fn resident_bytes() -> u64 {
+    status_bytes("VmRSS:")
+}
+
+/// The part of them that is this process's own: without pages of files.
+pub(crate) fn own_bytes() -> u64 {
+    status_bytes("RssAnon:")
+}
+
+fn status_bytes(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }

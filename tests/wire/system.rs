@@ -76,7 +76,7 @@ pub(crate) fn processor_time() -> Duration {
     time(usage.ru_utime) + time(usage.ru_stime)
 }
 
-/// Lowers the number of descriptors that this process may have.
+/// Sets the number of descriptors that this process may have, as far as it is allowed.
 pub(crate) fn limit_descriptors(count: u64) {
     // SAFETY: a C struct of integers, for which zero is valid.
     let mut limit: libc::rlimit = unsafe { std::mem::zeroed() };
@@ -85,6 +85,16 @@ pub(crate) fn limit_descriptors(count: u64) {
     limit.rlim_cur = limit.rlim_max.min(count);
     // SAFETY: `limit` is valid for reading.
     checked(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }).unwrap();
+}
+
+/// Raises the number of descriptors that this process may have to what is allowed, and gives it.
+pub(crate) fn raise_descriptors() -> u64 {
+    limit_descriptors(u64::MAX);
+    // SAFETY: a C struct of integers, for which zero is valid.
+    let mut limit: libc::rlimit = unsafe { std::mem::zeroed() };
+    // SAFETY: `limit` is valid for writing.
+    checked(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) }).unwrap();
+    limit.rlim_cur
 }
 
 /// Ends this process after a while, whatever it hangs in.

@@ -1,0 +1,223 @@
+//! Many connections at once: idle ones, slow readers, and clients that never finish a head. Others are served meanwhile, and
+//! the memory of each is bounded.
+//!
+//! The crowd lives in a process of its own, so that both sides have all the descriptors that one process may have.
+
+use crate::client::{Client, request};
+use crate::content::{noise, sizes};
+use crate::stage::{Folder, LIMIT, MEASURED, Stage, own_bytes};
+use crate::system;
+use badgerserver::{Limits, Response, Router};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+stamp![ten_thousand_idle, slow_readers_of_a_large_file, heads_that_never_end];
+
+/// Tells a process that it is a crowd: where to, how many, and what they do.
+const CROWD: &str = "BADGER_WIRE_CROWD";
+const HOUR: Duration = Duration::from_secs(3600);
+/// Descriptors that a process needs beside its connections.
+const OTHER_DESCRIPTORS: u64 = 600;
+
+/// Connections in a process of their own. They end with it.
+struct Crowd {
+    process: Child,
+    /// Held, since a process that writes to nobody fails.
+    _output: BufReader<ChildStdout>,
+}
+
+impl Crowd {
+    /// Starts one and waits until all are connected. `test` is this stage's own test, which calls [`be_a_crowd`].
+    fn gather(test: &str, manner: &str, address: SocketAddr, count: u64) -> Crowd {
+        let mut process = Command::new(std::env::current_exe().unwrap())
+            .args([test, "--exact", "--nocapture", "--test-threads=1"])
+            .env(CROWD, format!("{manner} {address} {count}"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let is_there = output.by_ref().lines().any(|line| line.unwrap().ends_with("the crowd is there"));
+        assert!(is_there, "the crowd of {count} did not come together");
+        Crowd { process, _output: output }
+    }
+
+    /// Closes all of them at once.
+    fn disperse(mut self) {
+        drop(self.process.stdin.take());
+        assert!(self.process.wait().unwrap().success());
+    }
+}
+
+/// If this process is a crowd: is one until its standard input ends. Whether it was.
+fn be_a_crowd() -> bool {
+    let Ok(what) = std::env::var(CROWD) else { return false };
+    system::end_after(120);
+    let words: Vec<&str> = what.split(' ').collect();
+    let (address, count): (SocketAddr, u64) = (words[1].parse().unwrap(), words[2].parse().unwrap());
+    system::raise_descriptors();
+    let ask = request("GET", "/", "");
+    let mut streams: Vec<TcpStream> = (0..count)
+        .map(|number| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            if words[0] == "idle" && number % 2 == 0 {
+                stream.write_all(ask.as_bytes()).unwrap();
+                assert!(stream.read(&mut [0; 512]).unwrap() > 0);
+            }
+            stream
+        })
+        .collect();
+    println!("the crowd is there");
+    if words[0] == "trickling" {
+        let (is_told, told) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let _ = std::io::stdin().read(&mut [0]);
+            let _ = is_told.send(());
+        });
+        let head = b"GET / HTTP/1.1\r\nHost: wire.test\r\nX: ";
+        // One byte a fifth of a second each, until the server has had enough of all of them.
+        for at in 0.. {
+            let byte = [*head.get(at).unwrap_or(&b'x')];
+            streams.retain_mut(|stream| stream.write_all(&byte).is_ok());
+            if told.recv_timeout(Duration::from_millis(200)) != Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                break;
+            }
+        }
+    } else {
+        let _ = std::io::stdin().read(&mut [0]);
+    }
+    true
+}
+
+/// Limits in which nobody is cut for being idle, if `head_time_max` is long.
+fn patient(head_time_max: Duration) -> Limits {
+    let mut limits = Limits::default();
+    (limits.head_time_max, limits.idle_time_max, limits.send_time_max) = (head_time_max, HOUR, HOUR);
+    limits
+}
+
+fn ten_thousand_idle(stage: &Stage) {
+    if be_a_crowd() || !stage.alone() {
+        return;
+    }
+    let count = 10_000.min(system::raise_descriptors() - OTHER_DESCRIPTORS);
+    let router = Router::new().get("/", |_| Response::text("x"));
+    let server = stage.start(stage.builder().limits(patient(HOUR)), router);
+    server.connect().get("/");
+    let before = own_bytes();
+    let crowd = Crowd::gather(stage.name(), "idle", server.address(), count);
+    server.until("all of them", |stats| stats.connections_open >= count);
+    let each = own_bytes().saturating_sub(before) / count;
+    println!("{MEASURED}{count} idle connections, {each} bytes of memory each");
+    assert!(each < 4096, "an idle connection holds no buffer");
+    let mut client = server.connect();
+    for _ in 0..2_000 {
+        assert_eq!(client.get("/").body, b"x");
+    }
+    for _ in 0..200 {
+        assert_eq!(server.connect().get("/").body, b"x");
+    }
+    let stats = server.stats();
+    assert!(stats.connections_open >= count && stats.accept_failures == 0, "{stats:?}");
+    crowd.disperse();
+    server.until("the ends", |stats| stats.connections_open == 1);
+    assert_eq!(client.get("/").body, b"x");
+}
+
+fn slow_readers_of_a_large_file(stage: &Stage) {
+    const READERS: usize = 200;
+    const LARGE: usize = 25_000_000;
+    if !stage.alone() {
+        return;
+    }
+    let folder = Folder::new();
+    let (pack, contents) = sizes(&folder, &[1_000, LARGE]);
+    folder.write("large", &contents[1]);
+    let router = Router::new().pack("/size", pack).dir("/files", folder.path()).unwrap();
+    let server = stage.start(stage.builder().limits(patient(HOUR)), router);
+    // So that what is checked and opened once is.
+    for path in [format!("/size/{LARGE}"), "/files/large".to_owned()] {
+        assert!(server.connect().get(&path).body == contents[1]);
+    }
+    let before = own_bytes();
+    let mut readers: Vec<Client> = (0..READERS)
+        .map(|number| {
+            let mut client = Client::new(system::connect_sized(server.address(), 16 * 1024).unwrap());
+            client.read_bytes = 4096;
+            let path = if number % 2 == 0 { format!("/size/{LARGE}") } else { "/files/large".to_owned() };
+            client.send(request("GET", &path, "").as_bytes());
+            client.begin_answer(1_000 + number * 100);
+            client
+        })
+        .collect();
+    let mut client = server.connect();
+    for _ in 0..1_000 {
+        assert!(client.get("/size/1000").body == contents[0]);
+    }
+    let grown = own_bytes().saturating_sub(before);
+    // The clients' own buffers are in this process too: 4 KiB each and what was read of the answer.
+    let theirs = (0..READERS).map(|number| 4096 + 1_000 + number * 100).sum::<usize>() as u64 * 2;
+    println!(
+        "{MEASURED}{READERS} readers of {LARGE} bytes: {grown} bytes of memory more, at most {theirs} of them the clients'"
+    );
+    assert!(grown < theirs + READERS as u64 * 16 * 1024, "slow readers cost {grown} bytes");
+    assert_eq!(server.stats().connections_open, READERS as u64 + 1);
+    // One of them goes on to the end and has the right bytes; the others leave.
+    let mut last = readers.pop().unwrap();
+    last.read_bytes = 256 * 1024;
+    assert!(last.answer("GET").unwrap().body == contents[1]);
+    drop((readers, last));
+    let stats = server.until("the ends", |stats| stats.connections_open == 1);
+    assert_eq!((stats.closed_send_time, stats.files_truncated, stats.content_failures), (0, 0, 0));
+    assert_eq!(noise(1_000, 1_000), contents[0]);
+}
+
+/// Times of requests over one connection, sorted.
+fn times(client: &mut Client, count: usize) -> Vec<Duration> {
+    let mut times: Vec<Duration> = (0..count)
+        .map(|_| {
+            let start = Instant::now();
+            assert_eq!(client.get("/").body, b"x");
+            start.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    times
+}
+
+fn heads_that_never_end(stage: &Stage) {
+    const REQUESTS: usize = 4_000;
+    if be_a_crowd() || !stage.alone() {
+        return;
+    }
+    let count = 5_000.min(system::raise_descriptors() - OTHER_DESCRIPTORS);
+    let head_time_max = Duration::from_secs(4);
+    let router = Router::new().get("/", |_| Response::text("x"));
+    let server = stage.start(stage.builder().limits(patient(head_time_max)), router);
+    let mut client = server.connect();
+    times(&mut client, REQUESTS / 4);
+    let before = times(&mut client, REQUESTS);
+    let crowd = Crowd::gather(stage.name(), "trickling", server.address(), count);
+    let mut with = Vec::new();
+    let start = Instant::now();
+    while server.stats().requests_timed_out < count && start.elapsed() < LIMIT {
+        with.extend(times(&mut client, 50));
+    }
+    with.sort_unstable();
+    let p99 = |times: &[Duration]| times[times.len() * 99 / 100];
+    println!(
+        "{MEASURED}p99 of {} requests before: {:?}; of {} with {count} heads that never end: {:?}",
+        before.len(),
+        p99(&before),
+        with.len(),
+        p99(&with)
+    );
+    // Each of them is answered 408 and closed, and nobody else is.
+    let stats = server.until("the cuts", |stats| stats.requests_timed_out + stats.closed_head_time >= count);
+    assert!(stats.requests_timed_out + stats.closed_head_time == count, "{stats:?}");
+    server.until("the ends", |stats| stats.connections_open == 1);
+    assert_eq!(client.get("/").body, b"x");
+    crowd.disperse();
+}
