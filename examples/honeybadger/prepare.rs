@@ -163,7 +163,9 @@ impl Preparation {
         self.stamps()?;
         let screen = self.demo.first_screen(self.plan.first_rows, self.plan.first_columns);
         let heroes = &screen[..screen.len().min(self.plan.first_heroes)];
-        if !self.folder.has(FIRST_ART) && !(self.folder.has(BOXART) && self.folder.has("heroes-0.badger")) {
+        // Another layout has been prepared here before: its pictures are these.
+        let has_better = self.folder.has(BOXART) && self.heroes().all(|(name, _)| self.folder.has(&name));
+        if !self.folder.has(FIRST_ART) && !has_better {
             let what = "first pictures";
             self.watch.begin(what, (screen.len() + heroes.len()) as u64);
             self.draw(Art::Boxart, &screen, threads)?;

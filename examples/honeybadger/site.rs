@@ -12,9 +12,12 @@ const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The page, which is part of the program.
-const PAGE: [(&str, &str, &str); 6] = [
+const PAGE: [(&str, &str, &str); 9] = [
     ("/", HTML, include_str!("page/index.html")),
     ("/page.css", CSS, include_str!("page/page.css")),
+    ("/grid.js", JAVASCRIPT, include_str!("page/grid.js")),
+    ("/data.js", JAVASCRIPT, include_str!("page/data.js")),
+    ("/art.js", JAVASCRIPT, include_str!("page/art.js")),
     ("/page.js", JAVASCRIPT, include_str!("page/page.js")),
     ("/poco.js", JAVASCRIPT, include_str!("../javascript/poco.js")),
     ("/load.js", JAVASCRIPT, include_str!("../javascript/load.js")),
