@@ -74,12 +74,13 @@ impl Reader {
         rest.ends_with(b"\r\n\r\n") && rest.windows(4).filter(|four| four == b"\r\n\r\n").count() == 1
     }
 
-    /// Whether all that came is one 503 that closes: an address has more connections than it may.
-    pub(super) fn has_only_503(&mut self) -> bool {
-        let answer = self.next(false).filter(|answer| answer.status == 503 && answer.closes());
-        let is_only = answer.is_some() && self.at == self.wire.len();
+    /// Whether all that came is one 503 that closes, perhaps only its beginning: an address has more connections than it
+    /// may. Whoever is turned away was not heard, so the body is there for a HEAD too.
+    pub(super) fn has_only_503(&mut self, may_be_cut: bool) -> bool {
+        let answer = self.next(true).filter(|answer| answer.status == 503 && answer.closes());
+        let (rest, declared) = (self.wire.len() - self.at, answer.and_then(|answer| answer.declared()));
         (self.at, self.needed) = (0, 0);
-        is_only
+        declared.is_some_and(|declared| rest == declared || (may_be_cut && rest < declared))
     }
 
     pub(super) fn body(&self, answer: &Answer) -> &[u8] {

@@ -37,7 +37,7 @@ pub(crate) fn check(guest: &Guest, history: &History, shelf: &Shelf) {
         assert!(reader.wire.is_empty(), "bytes for a client that was not served");
         return;
     }
-    if history.climate.turns_away && reader.has_only_503() {
+    if history.climate.turns_away && reader.has_only_503(guest.after == After::Dies) {
         return;
     }
     let mut verdict = Verdict { guest, history, shelf, reader, newest: 1, answered: 0, last: None };
