@@ -61,8 +61,10 @@ mod tests {
     use super::*;
     use std::path::PathBuf;
 
+    type Target = (&'static str, fn(&[u8]));
+
     /// Every function that a target calls, by the name of the target.
-    const TARGETS: [(&str, fn(&[u8])); 11] = [
+    const TARGETS: [Target; 11] = [
         ("accept_encoding", accept_encoding),
         ("chunked_body", chunked_body),
         ("connection", connection),

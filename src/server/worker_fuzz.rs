@@ -266,17 +266,17 @@ fn act(guest: &mut Guest, what: u8, how: u8, script: &mut Script<'_>) {
 
 /// Lets everything end, and looks for anything that was kept.
 fn finish(mut house: House, is_draining: bool, guests: &[Guest]) {
-    // Every wait is bounded, so connections that nobody ends are ended by the server.
-    while !is_draining {
-        while !house.tasks.borrow().is_empty() {
-            house.run_task();
-        }
-        if house.worker.slots.len() == 0 && house.worker.ring.is_idle() {
-            break;
-        }
-        assert!(house.turn(), "it ended by itself");
-    }
     if !is_draining {
+        // Every wait is bounded, so connections that nobody ends are ended by the server.
+        loop {
+            while !house.tasks.borrow().is_empty() {
+                house.run_task();
+            }
+            if house.worker.slots.len() == 0 && house.worker.ring.is_idle() {
+                break;
+            }
+            assert!(house.turn(), "it ended by itself");
+        }
         house.tell(Message::Drain(Duration::from_secs(30)));
     }
     while house.turn() {
