@@ -128,6 +128,7 @@
             // By now the cell may show another title.
             if (isReady && cell.ticket === ticket) {
                 cell.image.classList.add('is-ready');
+                cell.face.classList.add('is-complete');
             }
             loadNext();
         });

@@ -455,7 +455,7 @@
             }
             people = list.filter(function (person) { return person && typeof person.id === 'string'; });
             people.forEach(function (person) { person.name = person.name || person.id; });
-            if (!people.some(function (person) { return person.id === GUEST.id; })) {
+            if (people.length === 0) {
                 people.push(GUEST);
             }
             drawPicker();

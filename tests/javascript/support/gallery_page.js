@@ -22,7 +22,7 @@ async function startServer() {
         return standIn.start();
     }
     const data = fs.mkdtempSync(path.join(os.tmpdir(), 'honeybadger-page-'));
-    const child = spawn(program, ['--listen', '127.0.0.1:0', '--data', data, '--titles', '400', '--profiles', '12'],
+    const child = spawn(program, ['--listen', '127.0.0.1:0', '--data', data, '--demo-titles', '400', '--demo-profiles', '12'],
         { stdio: ['ignore', 'pipe', 'inherit'] });
     const ended = once(child, 'exit');
     async function close() {
