@@ -449,6 +449,8 @@ fn copy_out(outgoing: &Outgoing, most: usize, target: &mut VecDeque<u8>) -> Resu
                 let most = usize::try_from(len).unwrap_or(room).min(room);
                 let mut bytes = vec![0; file.bytes_left(offset, most)];
                 let read = file.read_at(offset, &mut bytes);
+                // It may have been cut by the very read, and a mapping shows zeros there, which `sendfile` does not send.
+                bytes.truncate(file.bytes_left(offset, bytes.len()));
                 if read.is_ok() {
                     target.extend(&bytes);
                     copied += bytes.len();
