@@ -61,9 +61,9 @@ mod tests {
     use super::*;
     use std::path::PathBuf;
 
-    /// The name of a target, and the function that it calls.
     type Target = (&'static str, fn(&[u8]));
 
+    /// Every function that a target calls, by the name of the target.
     const TARGETS: [Target; 11] = [
         ("accept_encoding", accept_encoding),
         ("chunked_body", chunked_body),

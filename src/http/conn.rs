@@ -275,6 +275,12 @@ impl Conn {
         matches!((&self.phase, &self.reading), (Phase::Receiving, Reading::Head { .. })) && self.pending.is_empty()
     }
 
+    /// Memory of the requests that wait to be read or answered.
+    #[cfg(test)]
+    pub(crate) fn pending_bytes(&self) -> usize {
+        self.pending.capacity()
+    }
+
     /// Takes what happened and says what to do next.
     pub fn on<S: Service>(&mut self, input: Input<'_>, env: &mut Env<'_, S>) -> Step {
         match (&mut self.phase, input) {

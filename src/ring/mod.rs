@@ -19,6 +19,7 @@ mod doorbell;
 pub(crate) mod epoll;
 pub(crate) mod outgoing;
 #[cfg(any(test, fuzzing))]
+#[cfg_attr(fuzzing, allow(dead_code))] // fuzz targets use a part of it
 pub(crate) mod sim;
 mod transmit;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]

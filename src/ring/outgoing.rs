@@ -150,6 +150,21 @@ impl Outgoing {
         self.piece == self.pieces.len()
     }
 
+    /// Whether it is as a new one, but for the memory that it keeps.
+    #[cfg(test)]
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.filled == 0 && self.pieces.is_empty() && self.piece == 0 && self.piece_done == 0
+    }
+
+    /// The files that it holds, once for each piece.
+    #[cfg(test)]
+    pub(crate) fn pins(&self) -> impl Iterator<Item = &Pin> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::File { file, .. } => Some(file),
+            Piece::Bytes { .. } | Piece::Owned(_) => None,
+        })
+    }
+
     /// Bytes that have not left.
     #[cfg(test)]
     pub(crate) fn bytes_left(&self) -> u64 {

@@ -40,8 +40,20 @@ pub(crate) struct Weather {
     pub(crate) late_percent: u64,
     /// Accepting fails with EMFILE.
     pub(crate) accept_failure_percent: u64,
+    /// Connections that may be open before accepting fails with EMFILE.
+    pub(crate) descriptors_max: usize,
+    /// An accepted connection cannot be watched.
+    pub(crate) open_failure_percent: u64,
+    /// Connections are accepted before they are asked for, so that a pause comes too late for some.
+    pub(crate) accepts_ahead: bool,
+    /// A turn ends though nothing happened, as after a signal.
+    pub(crate) empty_turn_percent: u64,
+    /// What happened in one turn is told in any order.
+    pub(crate) shuffles: bool,
     /// Longest delay of anything that is delayed.
     pub(crate) delay_nanos_max: u64,
+    /// Addresses that the clients share; each has one of its own as long as there are enough.
+    pub(crate) addresses: u32,
     /// Bytes that fit between a sending server and a client that does not read.
     pub(crate) window_bytes: usize,
 }
@@ -53,7 +65,13 @@ impl Weather {
         again_percent: 0,
         late_percent: 0,
         accept_failure_percent: 0,
+        descriptors_max: usize::MAX,
+        open_failure_percent: 0,
+        accepts_ahead: false,
+        empty_turn_percent: 0,
+        shuffles: false,
         delay_nanos_max: 0,
+        addresses: u32::MAX,
         window_bytes: 64 * 1024,
     };
 
@@ -63,7 +81,13 @@ impl Weather {
         again_percent: 30,
         late_percent: 30,
         accept_failure_percent: 10,
+        descriptors_max: usize::MAX,
+        open_failure_percent: 0,
+        accepts_ahead: true,
+        empty_turn_percent: 5,
+        shuffles: true,
         delay_nanos_max: 2_000_000,
+        addresses: u32::MAX,
         window_bytes: 1000,
     };
 }
@@ -77,6 +101,22 @@ pub(crate) enum ClientEnding {
     Reset,
     /// Nobody listened.
     Refused,
+}
+
+/// When what happened on a connection, in nanoseconds of virtual time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Times {
+    /// The server took it over.
+    pub(crate) opened: Option<u64>,
+    /// Its last bytes reached the server's side.
+    pub(crate) arrived: Option<u64>,
+    /// The server sent on it for the first and for the last time.
+    pub(crate) sent_first: Option<u64>,
+    pub(crate) sent_last: Option<u64>,
+    /// The server said that it sends no more.
+    pub(crate) shut: Option<u64>,
+    /// The server closed it.
+    pub(crate) closed: Option<u64>,
 }
 
 /// How fast a client reads.
@@ -160,6 +200,28 @@ impl Sim {
         world.events.is_empty() && world.ready.is_empty() && !self.waker.0.load(Ordering::SeqCst)
     }
 
+    /// The operations of every open slot, as the ring knows them: slot, arming of the receive, arming of the send.
+    pub(crate) fn operations(&self) -> Vec<(u32, Option<u32>, Option<u32>)> {
+        let world = self.world.borrow();
+        let open = (0..).zip(&world.slots).filter_map(|(slot, entry)| Some((slot, entry.as_ref()?)));
+        open.map(|(slot, found)| {
+            let arming = |token: Option<Token>| token.map(|token| token.arming);
+            (slot, arming(found.receive), arming(found.send_untold))
+        })
+        .collect()
+    }
+
+    /// Shows every outgoing that the ring holds.
+    pub(crate) fn each_outgoing(&self, mut show: impl FnMut(&Outgoing)) {
+        self.world.borrow().each_outgoing(&mut show);
+    }
+
+    /// Whether a listener listens and is not paused.
+    pub(crate) fn is_accepting(&self, listener: u32) -> bool {
+        let world = self.world.borrow();
+        world.listeners.get(listener as usize).is_some_and(|backlog| backlog.listening && !backlog.paused)
+    }
+
     /// Asserts that every connection is closed and every operation has been told.
     pub(crate) fn assert_quiet(&self) {
         let world = self.world.borrow();
@@ -190,9 +252,18 @@ impl Clients {
             read_planned: false,
             got: Vec::new(),
             ending: None,
+            reset_at: usize::MAX,
+            times: Times::default(),
         });
         world.script(id, Event::Connect { client: id, listener });
         Client { world: Rc::clone(&self.0), id }
+    }
+
+    /// Ends the wait of a turn at this time, in nanoseconds.
+    pub(crate) fn alarm(&self, at: u64) {
+        let mut world = self.0.borrow_mut();
+        let delay = at.saturating_sub(world.nanos);
+        world.plan(delay, Event::Alarm);
     }
 
     /// The virtual time.
@@ -230,6 +301,11 @@ impl Client {
         self.world.borrow_mut().script(self.id, Event::Reset { client: self.id });
     }
 
+    /// Dies as soon as it has read so many bytes.
+    pub(crate) fn reset_at(&self, bytes: usize) {
+        self.world.borrow_mut().pipes[self.id].reset_at = bytes;
+    }
+
     /// Reads at another pace from now on.
     pub(crate) fn set_pace(&self, pace: Pace) {
         let mut world = self.world.borrow_mut();
@@ -242,9 +318,19 @@ impl Client {
         self.world.borrow().pipes[self.id].got.clone()
     }
 
+    /// Adds what it has read since `from`.
+    pub(crate) fn got_since(&self, from: usize, into: &mut Vec<u8>) {
+        into.extend_from_slice(&self.world.borrow().pipes[self.id].got[from..]);
+    }
+
     /// How it ended, if it has.
     pub(crate) fn ending(&self) -> Option<ClientEnding> {
         self.world.borrow().pipes[self.id].ending
+    }
+
+    /// When what happened.
+    pub(crate) fn times(&self) -> Times {
+        self.world.borrow().pipes[self.id].times
     }
 }
 
@@ -292,8 +378,14 @@ impl Ring for Sim {
     }
 
     fn open(&mut self, slot: u32, mut socket: SimSocket) -> io::Result<()> {
-        socket.opened = true;
         let mut world = self.world.borrow_mut();
+        let percent = world.weather.open_failure_percent;
+        if world.chance(percent) {
+            // The caller's socket is closed when it is dropped, which takes the world too.
+            drop(world);
+            return Err(io::Error::other("no space left for another watch (simulated)"));
+        }
+        socket.opened = true;
         let index = slot as usize;
         if world.slots.len() <= index {
             world.slots.resize_with(index + 1, || None);
@@ -301,6 +393,7 @@ impl Ring for Sim {
         assert!(world.slots[index].is_none(), "slot {slot} is taken");
         world.slots[index] = Some(Connection { client: socket.client, receive: None, send: None, send_untold: None });
         world.pipes[socket.client].slot = Some(slot);
+        world.pipes[socket.client].times.opened = Some(world.nanos);
         Ok(())
     }
 
@@ -332,6 +425,7 @@ impl Ring for Sim {
         assert!(connection.send_untold.is_none(), "slot {slot} still sends");
         let client = connection.client;
         world.pipes[client].server_finished = true;
+        world.pipes[client].times.shut = Some(world.nanos);
         world.plan_read(client, 0);
     }
 
@@ -351,7 +445,8 @@ impl Ring for Sim {
     fn turn(&mut self, deadline: Option<u64>) -> io::Result<()> {
         let mut world = self.world.borrow_mut();
         let may_wait = world.ready.is_empty() && !self.waker.0.load(Ordering::SeqCst);
-        if may_wait {
+        let percent = world.weather.empty_turn_percent;
+        if may_wait && !world.chance(percent) {
             let next = world.events.keys().next().map(|key| key.0);
             match next.into_iter().chain(deadline).min() {
                 Some(nanos) => {
@@ -377,11 +472,13 @@ impl Ring for Sim {
         }
         let mut world = self.world.borrow_mut();
         loop {
-            let completion = match world.ready.pop_front()? {
+            let completion = match world.next_ready()? {
+                // Taken when it was its turn.
+                Happened::Acceptable { .. } => continue,
                 Happened::Accepted { listener, client } => {
                     let socket = SimSocket { world: Rc::clone(&self.world), client, opened: false };
-                    // Documentation addresses (RFC 2544), one for each client.
-                    let [_, _, high, low] = (client as u32).to_be_bytes();
+                    // Documentation addresses (RFC 2544).
+                    let [_, _, high, low] = (client as u32 % world.weather.addresses).to_be_bytes();
                     let peer = Peer::Inet(SocketAddr::from(([198, 18, high, low], 40_000)));
                     Completion::Accepted { listener, socket, peer }
                 }

@@ -72,6 +72,12 @@ impl Addresses {
         admission
     }
 
+    /// What is counted for each client.
+    #[cfg(test)]
+    pub(crate) fn counted(&self) -> BTreeMap<Client, usize> {
+        self.open().clone()
+    }
+
     /// Counts a connection no more that was served or turned away.
     pub(crate) fn leave(&self, client: Client) {
         let mut open = self.open();

@@ -7,9 +7,10 @@
 use super::event::Event;
 use super::generation::{Generation, LocalGeneration};
 use super::open_files::OpenFiles;
+use super::planted::planted;
 use super::slots::SlotId;
 use super::stats::WorkerStats;
-use super::tasks::{Lane, Offload};
+use super::tasks::{Lane, Offload, Task};
 use crate::http::{Found, Ready, Request, Service, SourceId, Span, Stored};
 use crate::ring::outgoing::Pin;
 use crate::route::{FileState, Files};
@@ -51,12 +52,46 @@ pub(crate) enum TaskOutcome {
     Checked(Result<(), String>),
     /// Nobody waited for it any more.
     Cancelled,
+    /// It panicked.
+    Lost,
 }
 
 /// Takes the outcome of a task back to the worker; called on the task's thread.
 pub(crate) type Deliver = Arc<dyn Fn(TaskDone) + Send + Sync>;
 
+/// Delivers the outcome of a task when it is dropped: also of one that panics, for which requests would wait in vain, the
+/// next ones for the same too.
+struct Promise {
+    deliver: Deliver,
+    generation: u64,
+    key: TaskKey,
+    outcome: TaskOutcome,
+}
+
+impl Drop for Promise {
+    fn drop(&mut self) {
+        let outcome = std::mem::replace(&mut self.outcome, TaskOutcome::Lost);
+        (self.deliver)(TaskDone { generation: self.generation, key: self.key, outcome });
+    }
+}
+
+/// A task that does `work` on a generation and delivers what comes of it.
+fn task(
+    shared: &Arc<Generation>,
+    key: TaskKey,
+    deliver: &Deliver,
+    work: impl FnOnce(&Generation) -> TaskOutcome + Send + 'static,
+) -> Task {
+    let (shared, deliver) = (Arc::clone(shared), Arc::clone(deliver));
+    Box::new(move || {
+        let mut promise = Promise { deliver, generation: shared.number, key, outcome: TaskOutcome::Lost };
+        promise.outcome = work(&shared);
+    })
+}
+
 struct Waiting {
+    /// What is under way for other content is of no use to those who ask now, and may never end.
+    generation: u64,
     key: TaskKey,
     slots: BTreeSet<SlotId>,
     /// Set when the last waiter has gone: a task that nobody waits for stops.
@@ -117,7 +152,9 @@ impl Content {
 
     /// Answers from `generation` from now on. What is being sent keeps its files; requests that wait are asked again.
     pub(crate) fn adopt(&mut self, generation: Arc<Generation>) {
-        self.files.clear();
+        if !planted!(SwapKeepsFiles) {
+            self.files.clear();
+        }
         self.generation = LocalGeneration::new(generation);
     }
 
@@ -126,9 +163,9 @@ impl Content {
         self.files.clear();
     }
 
-    /// A connection is gone, and waits for nothing any more.
+    /// A connection is gone, or its request was answered: it waits for nothing any more.
     pub(crate) fn leave(&mut self, id: SlotId) {
-        for waiting in &mut self.waiting {
+        for waiting in self.waiting.iter_mut().filter(|_| !planted!(CancelKeepsWaiter)) {
             if waiting.slots.remove(&id) && waiting.slots.is_empty() {
                 waiting.is_cancelled.store(true, Ordering::Relaxed);
             }
@@ -149,20 +186,30 @@ impl Content {
         }
     }
 
-    /// Takes the outcome of a task in, and says who waits for it. After they were asked again, call
-    /// [`Content::forget_failures`].
+    /// Takes the outcome of a task in, and says who is to be asked again: those who wait for nothing else, since a request
+    /// for several ranges may wait for a task for each; and all of them when the task failed, or was for other content. After
+    /// they were asked again, call [`Content::forget_failures`].
     pub(crate) fn done(&mut self, done: TaskDone) -> BTreeSet<SlotId> {
         self.stats.tasks.add(1);
-        let waiting = |waiting: &Waiting| waiting.key == done.key;
+        let waiting = |waiting: &Waiting| waiting.generation == done.generation && waiting.key == done.key;
         let Some(index) = self.waiting.iter().position(waiting) else { return BTreeSet::new() };
-        let waiting = self.waiting.swap_remove(index);
-        if done.generation == self.number() {
+        let mut slots = self.waiting.swap_remove(index).slots;
+        let is_of_now = done.generation == self.number() || planted!(SwapTakesOldOutcome);
+        if is_of_now {
             match self.take_in(done.key, done.outcome) {
-                Ok(()) => {}
+                Ok(()) => {
+                    if planted!(ColdTellsOne) {
+                        slots.split_off(&SlotId { slot: 1, serial: 0 });
+                    }
+                    slots.retain(|id| !self.waiting.iter().any(|waiting| waiting.slots.contains(id)));
+                    return slots;
+                }
                 Err(failure) => self.failures.push((done.key, failure)),
             }
         }
-        waiting.slots
+        // Their answer is no longer the one that the other tasks are for.
+        slots.iter().for_each(|id| self.leave(*id));
+        slots
     }
 
     fn take_in(&mut self, key: TaskKey, outcome: TaskOutcome) -> Result<(), Failure> {
@@ -194,6 +241,10 @@ impl Content {
                 self.fail(what);
                 Err(Failure::Failed)
             }
+            (TaskKey::Open { .. } | TaskKey::Check(_), TaskOutcome::Lost) => {
+                self.fail("reading content panicked".to_owned());
+                Err(Failure::Failed)
+            }
             (TaskKey::Open { .. }, TaskOutcome::Checked(_) | TaskOutcome::Cancelled)
             | (TaskKey::Check(_), TaskOutcome::Opened(_)) => {
                 debug_assert!(false, "a task answered for another");
@@ -204,7 +255,33 @@ impl Content {
 
     /// The requests that met a failed task have been answered; the next ones try again.
     pub(crate) fn forget_failures(&mut self) {
-        self.failures.clear();
+        if !planted!(ColdKeepsFailure) {
+            self.failures.clear();
+        }
+    }
+
+    /// Everybody who waits for a task, once for each.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> Vec<SlotId> {
+        self.waiting.iter().flat_map(|waiting| waiting.slots.iter().copied()).collect()
+    }
+
+    /// Tasks whose outcome is expected.
+    #[cfg(test)]
+    pub(crate) fn waiting_tasks(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Failures that a request would meet now.
+    #[cfg(test)]
+    pub(crate) fn failures(&self) -> usize {
+        self.failures.len()
+    }
+
+    /// Every file that may be sent from.
+    #[cfg(test)]
+    pub(crate) fn pins(&self) -> Vec<&Pin> {
+        self.generation.pins.iter().chain(self.files.pins()).collect()
     }
 
     fn fail(&mut self, what: String) {
@@ -220,12 +297,14 @@ impl Content {
 /// Makes the connection that asks wait for `key`; starts its task when nobody waits for it yet. False: too many tasks.
 fn wait_for(
     waiting: &mut Vec<Waiting>,
+    generation: u64,
     key: TaskKey,
     asking: SlotId,
     stats: &WorkerStats,
     start: impl FnOnce(Arc<AtomicBool>) -> bool,
 ) -> bool {
-    if let Some(waiting) = waiting.iter_mut().find(|waiting| waiting.key == key) {
+    let same = |waiting: &&mut Waiting| waiting.generation == generation && waiting.key == key;
+    if let Some(waiting) = waiting.iter_mut().find(same) {
         waiting.slots.insert(asking);
         waiting.is_cancelled.store(false, Ordering::Relaxed);
         return true;
@@ -235,7 +314,7 @@ fn wait_for(
         stats.tasks_refused.add(1);
         return false;
     }
-    waiting.push(Waiting { key, slots: BTreeSet::from([asking]), is_cancelled });
+    waiting.push(Waiting { generation, key, slots: BTreeSet::from([asking]), is_cancelled });
     true
 }
 
@@ -272,7 +351,7 @@ impl Service for Content {
             return Ready::Now;
         }
         let unchecked = shared.router.unchecked_bytes(local, span);
-        if unchecked == 0 {
+        if unchecked == 0 || planted!(ColdTrustsBytes) {
             pins[span.source.0 as usize].prefetch(span.offset, span.len);
             return Ready::Now;
         }
@@ -290,14 +369,10 @@ impl Service for Content {
         if self.failure(key).is_some() {
             return Ready::Failed;
         }
-        let is_waiting = wait_for(&mut self.waiting, key, self.asking, &self.stats, |is_cancelled| {
-            let shared = Arc::clone(&self.generation.shared);
-            let deliver = Arc::clone(&self.deliver);
-            let task = Box::new(move || {
-                let outcome = check(&shared, span, &is_cancelled);
-                deliver(TaskDone { generation: shared.number, key, outcome });
-            });
-            (self.offload)(Lane::Check, task)
+        let number = self.number();
+        let is_waiting = wait_for(&mut self.waiting, number, key, self.asking, &self.stats, |is_cancelled| {
+            let work = move |generation: &Generation| check(generation, span, &is_cancelled);
+            (self.offload)(Lane::Check, task(&self.generation.shared, key, &self.deliver, work))
         });
         if is_waiting { Ready::Wait } else { Ready::Busy }
     }
@@ -351,14 +426,9 @@ impl Files for Opening<'_> {
             Some((_, Failure::Busy)) => return FileState::Busy,
             None => {}
         }
-        let is_waiting = wait_for(self.waiting, key, self.asking, self.stats, |_| {
-            let shared = Arc::clone(self.shared);
-            let deliver = Arc::clone(self.deliver);
-            let task = Box::new(move || {
-                let opened = shared.open_file(mount, file);
-                deliver(TaskDone { generation: shared.number, key, outcome: TaskOutcome::Opened(opened) });
-            });
-            (self.offload)(Lane::Open, task)
+        let is_waiting = wait_for(self.waiting, self.shared.number, key, self.asking, self.stats, |_| {
+            let work = move |generation: &Generation| TaskOutcome::Opened(generation.open_file(mount, file));
+            (self.offload)(Lane::Open, task(self.shared, key, self.deliver, work))
         });
         if is_waiting { FileState::Wait } else { FileState::Busy }
     }

@@ -14,6 +14,7 @@ mod generation;
 mod handle;
 mod open_files;
 mod pack_file;
+mod planted;
 mod slots;
 mod stats;
 mod tasks;

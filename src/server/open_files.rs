@@ -62,6 +62,11 @@ impl OpenFiles {
         self.entries.get(number).map(|entry| &entry.pin)
     }
 
+    #[cfg(test)]
+    pub(crate) fn pins(&self) -> impl Iterator<Item = &Pin> {
+        self.entries.iter().map(|entry| &entry.pin)
+    }
+
     /// Adds a file that was just opened, in the place of the one that was used longest ago if it must be.
     pub(crate) fn insert(&mut self, mount: u32, file: u64, opened: ContentFile) {
         let key = (mount, file);

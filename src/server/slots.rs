@@ -56,6 +56,12 @@ impl Slots {
         SlotId { slot, serial: self.serial }
     }
 
+    /// The slots that are taken, by number.
+    #[cfg(test)]
+    pub(crate) fn each(&self) -> impl Iterator<Item = (u32, &Slot)> {
+        (0..).zip(&self.entries).filter_map(|(slot, entry)| Some((slot, entry.as_ref()?)))
+    }
+
     pub(crate) fn get_mut(&mut self, slot: u32) -> Option<&mut Slot> {
         self.entries.get_mut(slot as usize)?.as_mut()
     }

@@ -53,8 +53,8 @@ fn start(name: &str) -> io::Result<Sender<Task>> {
     let (queue, tasks) = bounded::<Task>(WAITING_TASKS_MAX);
     std::thread::Builder::new().name(name.to_owned()).spawn(move || {
         for task in tasks {
-            // A task that panics is lost, and its requests time out; the thread goes on with the others. What it panicked
-            // over was its own.
+            // A task that panics says so in its outcome, and the thread goes on with the others. What it panicked over was
+            // its own.
             let _ = catch_unwind(AssertUnwindSafe(task));
         }
     })?;

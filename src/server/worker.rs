@@ -15,6 +15,7 @@ use super::addresses::{Addresses, Admission, Client};
 use super::content::{Content, TaskDone};
 use super::event::{Event, Reporter};
 use super::generation::Generation;
+use super::planted::planted;
 use super::slots::{Slot, SlotId, Slots};
 use super::stats::WorkerStats;
 use super::timers::Timers;
@@ -181,23 +182,12 @@ impl<R: Ring> Worker<R> {
         Ok(self.go_on_draining(has_heard || self.has_asked))
     }
 
-    /// Connections open now.
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn connections(&self) -> usize {
-        self.slots.len()
-    }
-
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn ring_mut(&mut self) -> &mut R {
-        &mut self.ring
-    }
-
     /// When the loop must look again though nothing happens.
     fn deadline(&self) -> Option<u64> {
         let drain = match self.drain {
             Drain::No => None,
             Drain::Going { has_settled: false, .. } => Some(0),
-            Drain::Going { deadline, .. } => Some(deadline),
+            Drain::Going { deadline, .. } => Some(deadline).filter(|_| !planted!(DrainHasNoEnd)),
         };
         [self.timers.next(), self.accept_retry, drain].into_iter().flatten().min()
     }
@@ -219,7 +209,8 @@ impl<R: Ring> Worker<R> {
             Completion::AcceptFailed { listener, error } => {
                 self.stats.accept_failures.add(1);
                 self.content.events.push(Event::AcceptFailed { listener, why: error.to_string() });
-                self.accept_retry = Some(self.moment.nanos + ACCEPT_RETRY_NANOS);
+                self.accept_retry =
+                    Some(self.moment.nanos + ACCEPT_RETRY_NANOS).filter(|_| !planted!(AcceptNotRetried));
             }
             Completion::Woken => {
                 while let Ok(message) = self.inbox.try_recv() {
@@ -252,7 +243,8 @@ impl<R: Ring> Worker<R> {
         }
         self.stats.connections_accepted.add(1);
         self.stats.connections_open.add(1);
-        if self.slots.len() >= self.limits.connections_max && !self.is_at_limit {
+        let has_reached = self.slots.len() >= self.limits.connections_max && !planted!(AcceptAboveLimit);
+        if has_reached && !self.is_at_limit {
             self.is_at_limit = true;
             self.stats.connections_at_limit.add(1);
             for listener in 0..self.listeners.len() {
@@ -275,7 +267,7 @@ impl<R: Ring> Worker<R> {
 
     fn received(&mut self, token: Token, result: io::Result<usize>) {
         let Some(slot) = self.slots.get_mut(token.slot) else { return };
-        if slot.recv != Some(token.arming) {
+        if slot.recv != Some(token.arming) && !planted!(ReceiveIgnoresArming) {
             return;
         }
         slot.recv = None;
@@ -287,14 +279,15 @@ impl<R: Ring> Worker<R> {
     }
 
     fn sent(&mut self, token: Token, outgoing: Box<Outgoing>, result: io::Result<u64>) {
-        let is_current = self.slots.get_mut(token.slot).is_some_and(|slot| slot.send == Some(token.arming));
+        let is_of = |slot: &mut Slot| slot.send == Some(token.arming) || planted!(CancelIgnoresArming);
+        let is_current = self.slots.get_mut(token.slot).is_some_and(is_of);
         match result {
             Ok(bytes) => {
                 self.stats.bytes_sent.add(bytes);
                 if !is_current {
                     return self.recycle(outgoing);
                 }
-                let is_all = outgoing.is_done();
+                let is_all = outgoing.is_done() || planted!(SendDropsRest);
                 if is_all {
                     self.recycle(outgoing);
                     if let Some(slot) = self.slots.get_mut(token.slot) {
@@ -362,7 +355,7 @@ impl<R: Ring> Worker<R> {
         let Some(entry) = self.slots.get_mut(slot) else { return };
         if entry.conn.deadline().is_some_and(|deadline| deadline <= self.moment.nanos) {
             self.step(slot, Said::Tick);
-        } else {
+        } else if !planted!(TimerNotPutBack) {
             self.schedule(slot);
         }
     }
@@ -443,7 +436,7 @@ impl<R: Ring> Worker<R> {
                     }
                     let read = outgoing.push_read(span.len as usize, |into| {
                         file.read_at(span.offset, into)?;
-                        file.is_whole()
+                        if planted!(ColdBelievesCut) { Ok(()) } else { file.is_whole() }
                     });
                     if read.is_err() {
                         self.stats.files_truncated.add(1);
@@ -496,18 +489,18 @@ impl<R: Ring> Worker<R> {
     /// The connection failed under us; nothing more can be said on it.
     fn broken(&mut self, slot: u32) {
         self.stats.closed_broken.add(1);
-        self.close(slot, Ending::Reset);
+        self.close(slot, if planted!(SendEndsInOrder) { Ending::Close } else { Ending::Reset });
     }
 
     fn close(&mut self, slot: u32, ending: Ending) {
         let Some(closed) = self.slots.remove(slot) else { return };
         self.content.leave(SlotId { slot, serial: closed.serial });
-        self.leave(closed.client);
+        self.leave(closed.client.filter(|_| !planted!(AcceptKeepsCounting)));
         self.timers.cancel(slot);
         self.ring.close(slot, ending);
         self.stats.connections_open.sub(1);
         if self.is_at_limit && self.slots.len() < self.limits.connections_max {
-            self.is_at_limit = false;
+            self.is_at_limit = planted!(AcceptNotResumed);
             self.resume_accepting();
         }
     }
@@ -538,7 +531,7 @@ impl<R: Ring> Worker<R> {
         if has_heard && !is_over {
             return true;
         }
-        for slot in self.slots.pick(|slot| is_over || slot.conn.is_idle()) {
+        for slot in self.slots.pick(|slot| is_over || slot.conn.is_idle() || planted!(DrainCutsRequests)) {
             self.stats.closed_by_drain.add(u64::from(is_over));
             self.close(slot, if is_over { Ending::Reset } else { Ending::Close });
         }
@@ -546,8 +539,11 @@ impl<R: Ring> Worker<R> {
     }
 
     fn recycle(&mut self, mut outgoing: Box<Outgoing>) {
-        if self.spare.len() < SPARE_OUTGOINGS_MAX && outgoing.memory_bytes() <= SPARE_OUTGOING_BYTES_MAX {
-            outgoing.clear();
+        let is_small = outgoing.memory_bytes() <= SPARE_OUTGOING_BYTES_MAX || planted!(ReturnKeepsLarge);
+        if self.spare.len() < SPARE_OUTGOINGS_MAX && is_small {
+            if !planted!(ReturnNotCleared) {
+                outgoing.clear();
+            }
             self.spare.push(outgoing);
         }
     }
@@ -568,6 +564,10 @@ enum Said {
 #[cfg(any(test, fuzzing))]
 #[path = "worker_fuzz.rs"]
 pub(crate) mod fuzz;
+
+#[cfg(test)]
+#[path = "campaign/mod.rs"]
+pub(crate) mod campaign;
 
 #[cfg(test)]
 #[path = "worker_tests.rs"]

@@ -143,7 +143,7 @@ impl House {
 
     fn tell(&mut self, message: Message) {
         assert!(self.inbox.send(message).is_ok());
-        self.worker.ring_mut().waker().wake();
+        self.worker.ring.waker().wake();
     }
 
     fn turn(&mut self) -> bool {
@@ -256,7 +256,7 @@ fn finish(mut house: House, is_draining: bool, guests: &[Guest]) {
             while !house.tasks.borrow().is_empty() {
                 house.run_task();
             }
-            if house.worker.connections() == 0 && house.worker.ring_mut().is_idle() {
+            if house.worker.slots.len() == 0 && house.worker.ring.is_idle() {
                 break;
             }
             assert!(house.turn(), "it ended by itself");
@@ -267,17 +267,17 @@ fn finish(mut house: House, is_draining: bool, guests: &[Guest]) {
         house.run_task();
     }
     house.tasks.borrow_mut().clear();
-    while !house.worker.ring_mut().is_idle() {
-        let ring = house.worker.ring_mut();
+    while !house.worker.ring.is_idle() {
+        let ring = &mut house.worker.ring;
         assert!(ring.turn(None).is_ok());
         while let Some(completion) = ring.next() {
             drop(completion);
         }
     }
-    house.worker.ring_mut().assert_quiet();
+    house.worker.ring.assert_quiet();
     assert!(house.clients.now().nanos < TIME_NANOS_MAX, "virtual time went on for too long");
     let counts = house.counts();
-    assert_eq!((house.worker.connections(), counts.connections_open), (0, 0));
+    assert_eq!((house.worker.slots.len(), counts.connections_open), (0, 0));
     assert_eq!((counts.files_truncated, counts.content_failures), (0, 0));
     assert!(counts.connections_accepted <= guests.len() as u64);
     for guest in guests {

@@ -44,7 +44,12 @@ pub(crate) struct ContentFile {
 #[derive(Debug)]
 enum Store {
     Memory(Cow<'static, [u8]>),
-    Disk { file: File, mapping: Option<Mapping> },
+    Disk {
+        file: File,
+        mapping: Option<Mapping>,
+    },
+    #[cfg(test)]
+    Fake(Arc<super::fake::FakeDisk>),
 }
 
 impl ContentFile {
@@ -80,6 +85,24 @@ impl ContentFile {
         ContentFile { len: bytes.len() as u64, modified_unix_seconds: 0, store: Store::Memory(bytes) }
     }
 
+    /// Opens a simulated file.
+    #[cfg(test)]
+    pub(crate) fn fake(disk: &Arc<super::fake::FakeDisk>) -> ContentFile {
+        ContentFile { len: disk.len(), modified_unix_seconds: 0, store: Store::Fake(Arc::clone(disk)) }
+    }
+
+    /// How many of `most` bytes from `offset` the file still has.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn bytes_left(&self, offset: u64, most: usize) -> usize {
+        let len = match &self.store {
+            Store::Memory(_) => self.len,
+            Store::Disk { file, .. } => file.metadata().map_or(0, |found| found.len()),
+            #[cfg(test)]
+            Store::Fake(disk) => disk.len(),
+        };
+        usize::try_from(len.saturating_sub(offset)).unwrap_or(most).min(most)
+    }
+
     /// Maps `range`, so that reads in it need no system call. Says whether it did: not without the guard
     /// ([`guard::install`]), in memory, of nothing, beyond the end, or where the address space is too small (a whole large
     /// file on 32-bit). Reads give the same without.
@@ -111,6 +134,10 @@ impl ContentFile {
     /// Whether the file on disk is still the one that was opened: as long, not changed since, and not replaced or removed.
     /// One system call.
     pub(crate) fn is_current(&self) -> bool {
+        #[cfg(test)]
+        if let Store::Fake(disk) = &self.store {
+            return disk.len() == self.len;
+        }
         let Store::Disk { file, .. } = &self.store else { return true };
         file.metadata().is_ok_and(|found| {
             found.len() == self.len && found.mtime() == self.modified_unix_seconds && found.nlink() > 0
@@ -122,6 +149,8 @@ impl ContentFile {
         match &self.store {
             Store::Memory(bytes) => Some(bytes),
             Store::Disk { .. } => None,
+            #[cfg(test)]
+            Store::Fake(_) => None,
         }
     }
 
@@ -130,6 +159,8 @@ impl ContentFile {
         match &self.store {
             Store::Memory(_) => None,
             Store::Disk { file, .. } => Some(file.as_fd()),
+            #[cfg(test)]
+            Store::Fake(_) => None,
         }
     }
 
@@ -157,6 +188,8 @@ impl ContentFile {
         match &self.store {
             // Both fit: `end` is at most the length of a slice.
             Store::Memory(bytes) => into.copy_from_slice(&bytes[offset as usize..end as usize]),
+            #[cfg(test)]
+            Store::Fake(disk) => disk.read_at(offset, into)?,
             Store::Disk { file, mapping } => {
                 if let Some(mapping) = mapping {
                     if mapping.contains(offset..end) {
@@ -181,6 +214,8 @@ impl ContentFile {
         match &self.store {
             Store::Disk { mapping: Some(mapping), .. } => mapping.is_whole(),
             Store::Disk { mapping: None, .. } | Store::Memory(_) => Ok(()),
+            #[cfg(test)]
+            Store::Fake(disk) => disk.is_whole(),
         }
     }
 }

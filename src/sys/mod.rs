@@ -4,6 +4,8 @@
 //! safety is held by the types (`OwnedFd`, slices), and what cannot be held is proved at the block that relies on it.
 
 pub(crate) mod epoll;
+#[cfg(test)]
+pub(crate) mod fake;
 pub(crate) mod file;
 pub(crate) mod guard;
 pub(crate) mod process;

@@ -77,8 +77,11 @@ fn test_modules(path: &str, text: &str) -> Vec<String> {
         });
         let Some((_, name)) = item.and_then(|item| item.strip_suffix(';')?.split_once("mod ")) else { continue };
         modules.push(match path {
-            // Beside the file that declares it.
-            Some(path) => format!("{}/{}", stem.rsplit_once('/').map_or("", |it| it.0), path.trim_end_matches(".rs")),
+            // Beside the file that declares it; a folder's file stands for its folder.
+            Some(path) => {
+                let beside = stem.rsplit_once('/').map_or("", |it| it.0);
+                format!("{beside}/{}", path.trim_end_matches(".rs").trim_end_matches("/mod"))
+            }
             None => format!("{folder}/{name}"),
         });
     }

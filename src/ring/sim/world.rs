@@ -1,7 +1,7 @@
 //! The state of a simulation, and what happens in it by itself.
 #![forbid(unsafe_code)]
 
-use super::{ClientEnding, Pace, SimSocket, Weather};
+use super::{ClientEnding, Pace, SimSocket, Times, Weather};
 use crate::limits::RECEIVE_BYTES;
 use crate::ring::{Completion, Ending, Now, Outgoing, Span, Token};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -35,19 +35,39 @@ pub(super) enum Kind {
 
 #[derive(Debug)]
 pub(super) enum Event {
-    Connect { client: usize, listener: u32 },
-    Accept { listener: u32 },
-    Arrive { client: usize, bytes: Vec<u8> },
-    Finish { client: usize },
-    Reset { client: usize },
-    Read { client: usize },
+    Connect {
+        client: usize,
+        listener: u32,
+    },
+    Accept {
+        listener: u32,
+    },
+    Arrive {
+        client: usize,
+        bytes: Vec<u8>,
+    },
+    Finish {
+        client: usize,
+    },
+    Reset {
+        client: usize,
+    },
+    Read {
+        client: usize,
+    },
     TryReceive(Token),
     TrySend(Token),
     Tell(Happened),
+    /// Nothing, but the wait is over.
+    Alarm,
 }
 
 #[derive(Debug)]
 pub(super) enum Happened {
+    /// Somebody waits at a listener. It is accepted when it is told, since the server may want no more by then.
+    Acceptable {
+        listener: u32,
+    },
     Accepted {
         listener: u32,
         client: usize,
@@ -104,6 +124,9 @@ pub(super) struct Pipe {
     pub(super) read_planned: bool,
     pub(super) got: Vec<u8>,
     pub(super) ending: Option<ClientEnding>,
+    /// Bytes after which the client dies.
+    pub(super) reset_at: usize,
+    pub(super) times: Times,
 }
 
 impl World {
@@ -111,7 +134,7 @@ impl World {
         Now { nanos: self.nanos, unix_seconds: START_UNIX_SECONDS + self.nanos / 1_000_000_000 }
     }
 
-    fn chance(&mut self, percent: u64) -> bool {
+    pub(super) fn chance(&mut self, percent: u64) -> bool {
         self.random.below(100) < percent
     }
 
@@ -185,9 +208,15 @@ impl World {
                     }
                 }
             }
-            Event::Accept { listener } => self.accept(listener),
+            Event::Accept { listener } if self.weather.accepts_ahead => {
+                let happened = self.accept(listener);
+                self.ready.extend(happened);
+            }
+            Event::Accept { listener } => self.ready.push_back(Happened::Acceptable { listener }),
+            Event::Alarm => {}
             Event::Arrive { client, bytes } => {
                 let pipe = &mut self.pipes[client];
+                pipe.times.arrived = Some(self.nanos);
                 match pipe.closed {
                     // Bytes for a closed socket are answered by a reset.
                     true => self.lose(client),
@@ -199,15 +228,7 @@ impl World {
                 self.pipes[client].client_finished = true;
                 self.poke_receive(client);
             }
-            Event::Reset { client } => {
-                let pipe = &mut self.pipes[client];
-                pipe.broken = true;
-                pipe.arrived.clear();
-                pipe.under_way.clear();
-                pipe.ending = pipe.ending.or(Some(ClientEnding::Reset));
-                self.poke_receive(client);
-                self.poke_send(client);
-            }
+            Event::Reset { client } => self.die(client),
             Event::Read { client } => self.read(client),
             Event::TryReceive(token) => self.try_receive(token),
             Event::TrySend(token) => self.try_send(token),
@@ -215,18 +236,58 @@ impl World {
         }
     }
 
-    fn accept(&mut self, listener: u32) {
-        let fails = self.chance(self.weather.accept_failure_percent);
+    /// The next thing to tell.
+    pub(super) fn next_ready(&mut self) -> Option<Happened> {
+        loop {
+            let count = self.ready.len() as u64;
+            let index = if self.weather.shuffles && count > 1 { self.random.below(count) as usize } else { 0 };
+            match self.ready.remove(index)? {
+                Happened::Acceptable { listener } => {
+                    if let Some(happened) = self.accept(listener) {
+                        return Some(happened);
+                    }
+                }
+                happened => return Some(happened),
+            }
+        }
+    }
+
+    pub(super) fn each_outgoing(&self, show: &mut dyn FnMut(&Outgoing)) {
+        let sending = self.slots.iter().flatten().filter_map(|connection| Some(&connection.send.as_ref()?.1));
+        let late = self.events.values().filter_map(|event| match event {
+            Event::Tell(happened) => Some(happened),
+            _ => None,
+        });
+        let sent = self.ready.iter().chain(late).filter_map(|happened| match happened {
+            Happened::Sent { outgoing, .. } => Some(outgoing),
+            _ => None,
+        });
+        sending.chain(sent).for_each(|outgoing| show(outgoing));
+    }
+
+    fn die(&mut self, client: usize) {
+        let pipe = &mut self.pipes[client];
+        pipe.broken = true;
+        pipe.arrived.clear();
+        pipe.under_way.clear();
+        pipe.ending = pipe.ending.or(Some(ClientEnding::Reset));
+        self.poke_receive(client);
+        self.poke_send(client);
+    }
+
+    /// Takes a client from the queue of a listener, if it may.
+    fn accept(&mut self, listener: u32) -> Option<Happened> {
+        let is_full = self.slots.iter().flatten().count() >= self.weather.descriptors_max;
+        let fails = self.chance(self.weather.accept_failure_percent) || is_full;
         let backlog = &mut self.listeners[listener as usize];
         if backlog.paused || backlog.waiting.is_empty() {
-            return;
+            return None;
         }
         if fails {
             backlog.paused = true;
-            self.ready.push_back(Happened::AcceptFailed { listener });
-        } else if let Some(client) = backlog.waiting.pop_front() {
-            self.ready.push_back(Happened::Accepted { listener, client });
+            return Some(Happened::AcceptFailed { listener });
         }
+        backlog.waiting.pop_front().map(|client| Happened::Accepted { listener, client })
     }
 
     /// Tries the receive of a client's connection, as something has changed.
@@ -285,6 +346,8 @@ impl World {
         };
         if let Ok(sent) = result {
             outgoing.advance(sent);
+            pipe.times.sent_first = pipe.times.sent_first.or(Some(self.nanos));
+            pipe.times.sent_last = Some(self.nanos);
             let delay = self.delay();
             self.plan_read(client, delay);
         }
@@ -300,8 +363,11 @@ impl World {
             Pace::Slow { bytes, pause_nanos } => (bytes, pause_nanos),
             Pace::Never => return,
         };
-        let count = bytes.min(pipe.under_way.len());
+        let count = bytes.min(pipe.under_way.len()).min(pipe.reset_at - pipe.got.len());
         pipe.got.extend(pipe.under_way.drain(..count));
+        if pipe.got.len() == pipe.reset_at {
+            return self.die(client);
+        }
         if !pipe.under_way.is_empty() {
             self.plan_read(client, pause.max(1));
         } else if pipe.server_finished && pipe.ending.is_none() {
@@ -320,6 +386,7 @@ impl World {
     pub(super) fn close_pipe(&mut self, client: usize, ending: Ending) {
         let pipe = &mut self.pipes[client];
         pipe.closed = true;
+        pipe.times.closed = Some(self.nanos);
         pipe.slot = None;
         pipe.server_finished = true;
         // As TCP does: closing with bytes unread resets.
@@ -377,14 +444,22 @@ fn copy_out(outgoing: &Outgoing, most: usize, target: &mut VecDeque<u8>) -> Resu
                 target.extend(bytes);
                 bytes.len()
             }
+            // What is still there of a file that was cut is sent before the cut is met, as `sendfile` does.
             Span::File { file, offset, len } => {
-                let mut bytes = vec![0; usize::try_from(len).unwrap_or(room).min(room)];
-                match file.read_at(offset, &mut bytes) {
-                    Ok(()) => target.extend(&bytes),
-                    Err(_) if copied > 0 => break,
-                    Err(_) => return Err(io::ErrorKind::UnexpectedEof),
+                let most = usize::try_from(len).unwrap_or(room).min(room);
+                let mut bytes = vec![0; file.bytes_left(offset, most)];
+                let read = file.read_at(offset, &mut bytes);
+                // It may have been cut by the very read, and a mapping shows zeros there, which `sendfile` does not send.
+                bytes.truncate(file.bytes_left(offset, bytes.len()));
+                if read.is_ok() {
+                    target.extend(&bytes);
+                    copied += bytes.len();
                 }
-                bytes.len()
+                match bytes.len() {
+                    count if read.is_ok() && count == most => continue,
+                    _ if copied > 0 => break,
+                    _ => return Err(io::ErrorKind::UnexpectedEof),
+                }
             }
             Span::Short if copied > 0 => break,
             Span::Short => return Err(io::ErrorKind::UnexpectedEof),
