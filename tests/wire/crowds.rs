@@ -5,7 +5,7 @@
 
 use crate::client::{Client, request};
 use crate::content::{noise, sizes};
-use crate::stage::{Folder, LIMIT, MEASURED, Stage, own_bytes};
+use crate::stage::{Folder, LIMIT, MEASURED, Stage, assert_memory, own_bytes};
 use crate::system;
 use badgerserver::{Limits, Response, Router};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -111,7 +111,7 @@ fn ten_thousand_idle(stage: &Stage) {
     server.until("all of them", |stats| stats.connections_open >= count);
     let each = own_bytes().saturating_sub(before) / count;
     println!("{MEASURED}{count} idle connections, {each} bytes of memory each");
-    assert!(each < 4096, "an idle connection holds no buffer");
+    assert_memory(each, 4096, "an idle connection, which holds no buffer");
     let mut client = server.connect();
     for _ in 0..2_000 {
         assert_eq!(client.get("/").body, b"x");
@@ -162,7 +162,7 @@ fn slow_readers_of_a_large_file(stage: &Stage) {
     println!(
         "{MEASURED}{READERS} readers of {LARGE} bytes: {grown} bytes of memory more, at most {theirs} of them the clients'"
     );
-    assert!(grown < theirs + READERS as u64 * 16 * 1024, "slow readers cost {grown} bytes");
+    assert_memory(grown, theirs + READERS as u64 * 16 * 1024, "slow readers of a large file");
     assert_eq!(server.stats().connections_open, READERS as u64 + 1);
     // One of them goes on to the end and has the right bytes; the others leave.
     let mut last = readers.pop().unwrap();

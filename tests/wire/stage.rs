@@ -226,6 +226,14 @@ pub(crate) fn own_bytes() -> u64 {
     status_bytes("RssAnon:")
 }
 
+/// That memory has not grown by more than `bound`. Under a sanitizer, which keeps what was freed, it says nothing.
+pub(crate) fn assert_memory(grown: u64, bound: u64, what: &str) {
+    if std::env::var_os("BADGER_SANITIZED").is_some() {
+        return skip(&format!("memory is a sanitizer's: {what}"));
+    }
+    assert!(grown < bound, "{what}: {grown} bytes of memory, {bound} are allowed");
+}
+
 fn status_bytes(name: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with(name)).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::content::{entry, pack_bytes};
-use crate::stage::{Folder, Stage, held, resident_bytes, until};
+use crate::stage::{Folder, Stage, assert_memory, held, resident_bytes, until};
 use badgerserver::pack::Encoding::Identity;
 use badgerserver::{Pack, Router};
 use std::path::PathBuf;
@@ -88,6 +88,6 @@ fn a_thousand_swaps_under_load(stage: &Stage) {
     server.until("the last swap", |stats| stats.swaps == (2 * CONTENTS + SWAPS) as u64);
     assert_eq!(held(), held_before, "descriptors, threads and mappings of the old content");
     let grown = resident_bytes().saturating_sub(resident_before);
-    assert!(grown < 8 << 20, "{grown} bytes more than before");
+    assert_memory(grown, 8 << 20, "a thousand swaps");
     assert_eq!(server.stats().responses, server.stats().responses_2xx);
 }
