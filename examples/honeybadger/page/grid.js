@@ -12,6 +12,9 @@
  *
  * Keyboard focus stays on the grid element, and `aria-activedescendant` names the cell: a recycled element that had the
  * focus itself would take it to another title.
+ *
+ * A key is answered in the very next frame, also where a frame is hard to make: it moves the ring, which is one element
+ * with a layer of its own, and nothing that is laid out. What else goes with a new focus waits for the frame after.
  */
 (function (root) {
     'use strict';
@@ -31,6 +34,9 @@
     var NOTCH_PIXELS = 100;
     /** The least number of rows that PageUp and PageDown go. */
     var PAGE_ROWS_MIN = 3;
+
+    /** Asked once, for it is read in every frame; it says at any time what holds then. */
+    var STILLNESS = root.matchMedia && root.matchMedia('(prefers-reduced-motion: reduce)');
 
     function clamp(value, low, high) { return Math.max(low, Math.min(high, value)); }
 
@@ -82,7 +88,8 @@
      *   measure   () -> { left, cell, pitch, lead, height, rowPitch, top }: pixels; the safe margin, width of a cell, from cell to
      *             cell, height of what stands above the cells of a row, height of a cell, from row to row, space above the rows
      *   isTable   a column is kept from row to row, in place of each row remembering its own
-     *   onFocus   (row, column); onOpen (row, column); onRest: nothing moves any more; onEdge ("up"): there is no row above
+     *   onFocus   (row, column); onFocusShown: the frame that shows it is made; onOpen (row, column);
+     *             onRest: nothing moves any more; onEdge ("up"): there is no row above
      */
     function Grid(host, options) {
         this.host = host;
@@ -96,6 +103,10 @@
         this.rowSlots = [];
         this.frame = 0;
         this.frameTime = 0;
+        /** Whether the next frame is the first with this focus; whether what goes with it waits for the one after. */
+        this.isFresh = this.isAwaited = false;
+        /** The cell that stands out, which is one frame behind the focus. */
+        this.raised = undefined;
         this.finger = null;
         this.wheel = 0;
         this.mouseX = this.mouseY = -1;
@@ -184,6 +195,10 @@
             if (this.hasNames()) { this.addPaging(slot, 'back', -1); this.addPaging(slot, 'on', 1); }
             this.rowSlots.push(slot);
         }
+        if (this.hasNames()) {
+            this.ring = element('div', 'grid-ring', this.stage);
+            this.ring.setAttribute('aria-hidden', 'true');
+        }
     };
 
     /** A button at the end of a row, for a mouse. Keys and fingers have better ways, so readers of the page are not told. */
@@ -235,6 +250,7 @@
         }
         this.render();
         this.mark();
+        this.isFresh = true;
         this.start();
         if (this.options.onFocus) { this.options.onFocus(this.row, this.column); }
     };
@@ -287,7 +303,8 @@
 
     /** Brings the elements to where the axes are. Cheap when nothing has changed. */
     Grid.prototype.render = function () {
-        var first = Math.floor(this.down.position) - MARGIN_ROWS;
+        // Rounded, so that what enters is bound halfway to it, and not in the frame that answers a key.
+        var first = Math.round(this.down.position) - MARGIN_ROWS;
         var index, row, slot;
         if (this.drawnDown !== this.down.position) {
             this.drawnDown = this.down.position;
@@ -299,7 +316,19 @@
             if (slot.row !== row) { this.bindRow(slot, row); }
             if (row >= 0 && row < this.model.rows) { this.renderRow(slot, row); }
         }
+        if (this.ring) { this.renderRing(); }
     };
+
+    Grid.prototype.renderRing = function () {
+        var size = this.size;
+        var x = this.trackX(this.across(this.row)) + this.column * size.pitch;
+        var y = this.row * size.rowPitch + size.lead;
+        if (x !== this.ringX || y !== this.ringY) { place(this.ring, x, y); }
+        this.ringX = x;
+        this.ringY = y;
+    };
+
+    Grid.prototype.trackX = function (across) { return Math.round(this.size.left - across.position * this.size.pitch); };
 
     Grid.prototype.bindRow = function (slot, row) {
         var self = this;
@@ -318,11 +347,11 @@
 
     Grid.prototype.renderRow = function (slot, row) {
         var across = this.across(row);
-        var first = Math.floor(across.position) - MARGIN_COLUMNS;
+        var first = Math.round(across.position) - MARGIN_COLUMNS;
         var index, column, cell;
         if (slot.across === across.position) { return; }
         slot.across = across.position;
-        place(slot.track, Math.round(this.size.left - across.position * this.size.pitch), 0);
+        place(slot.track, this.trackX(across), 0);
         slot.node.classList.toggle('is-first', across.target <= 0);
         slot.node.classList.toggle('is-last', across.target >= this.acrossLimit(row));
         for (index = 0; index < slot.cells.length; index += 1) {
@@ -354,6 +383,7 @@
         cell.isBound = false;
         cell.node.removeAttribute('id');
         cell.node.classList.remove('is-focused');
+        if (this.raised === cell) { this.raise(undefined); }
         this.model.clear(cell);
     };
 
@@ -368,6 +398,14 @@
                 if (cell.isBound) { visit(cell); }
             });
         });
+    };
+
+    /** Raises a cell, and lowers the one that was. */
+    Grid.prototype.raise = function (cell) {
+        if (this.raised === cell) { return; }
+        if (this.raised) { this.raised.node.classList.remove('is-raised'); }
+        this.raised = cell;
+        if (cell) { cell.node.classList.add('is-raised'); }
     };
 
     Grid.prototype.start = function () {
@@ -385,6 +423,14 @@
         var self = this;
         this.frame = 0;
         this.frameTime = now;
+        if (this.isFresh) {
+            this.isFresh = false;
+            this.isAwaited = hasMoved = true;
+        } else {
+            this.raise(this.cellAt(this.row, this.column));
+            if (this.isAwaited && this.options.onFocusShown) { this.options.onFocusShown(); }
+            this.isAwaited = false;
+        }
         this.rowSlots.forEach(function (slot) {
             var across = self.acrosses[slot.row];
             if (across && across.step(elapsed, isStill)) { hasMoved = true; }
@@ -401,7 +447,7 @@
     };
 
     Grid.prefersStillness = function () {
-        return !!root.matchMedia && root.matchMedia('(prefers-reduced-motion: reduce)').matches;
+        return !!STILLNESS && STILLNESS.matches;
     };
 
     // Mouse and touch.

@@ -42,6 +42,8 @@
     var views = {
         picker: byId('picker'), gallery: byId('gallery'), panel: byId('panel'), failure: byId('failure')
     };
+    /** The block of the focused title, and its parts. */
+    var details = { block: byId('details') };
     var shown = '';
     /** The profile that the address names; undefined before it was read. */
     var profile;
@@ -68,6 +70,9 @@
     function write(node, text) {
         // The text node stays, once there is one: nothing is left behind to be collected.
         if (node.firstChild) {
+            if (node.firstChild.data === text) {
+                return;
+            }
             node.firstChild.data = text;
         } else {
             node.textContent = text;
@@ -215,7 +220,17 @@
 
     // The focused title.
 
+    /** Draws no more than the name and the facts: the frame that answers a key is short. The rest is drawn one frame later. */
     function onTitleFocus() {
+        if (shown === 'panel') {
+            onTitleShown();
+        } else if (gallery) {
+            stopTimers();
+            readTitle(drawHead);
+        }
+    }
+
+    function onTitleShown() {
         if (!gallery) {
             return;
         }
@@ -280,20 +295,25 @@
 
     /** Shows what is known of the focused title: at once what its card says, and the rest when the server has answered. */
     function drawTitle(error) {
-        var details = byId('details');
         var focused = item();
         var card = focused.card;
         var title = titles.get(card.id);
-        details.classList.remove('is-waiting');
-        write(within(details, 'details-name'), card.name);
-        writeFacts(within(details, 'details-facts'), focused, card, title);
-        write(within(details, 'details-genres'), title ? listed(title.genres, ' · ') : '');
-        write(within(details, 'details-synopsis'), title ? title.synopsis : '');
-        within(details, 'details-cast').style.display = title && title.cast.length > 0 ? '' : 'none';
-        write(within(details, 'details-people'), title ? listed(title.cast.slice(0, 4), ', ') : '');
+        drawHead();
+        details.block.classList.remove('is-waiting');
+        write(details.genres, title ? listed(title.genres, ' · ') : '');
+        write(details.synopsis, title ? title.synopsis : '');
+        details.cast.style.display = title && title.cast.length > 0 ? '' : 'none';
+        write(details.people, title ? listed(title.cast.slice(0, 4), ', ') : '');
         if (shown === 'panel') {
             drawPanel(focused, card, title, error);
         }
+    }
+
+    function drawHead() {
+        var focused = item();
+        var card = focused.card;
+        write(details.name, card.name);
+        writeFacts(details.facts, focused, card, titles.get(card.id));
     }
 
     function drawHero() {
@@ -487,7 +507,7 @@
         show('gallery');
         stopTimers();
         hero.show('', 0);
-        byId('details').classList.add('is-waiting');
+        details.block.classList.add('is-waiting');
         writeChip(asked, '');
         write(byId('note'), '');
         rows.show(SKELETON);
@@ -760,9 +780,13 @@
         });
     }
 
+    ['name', 'facts', 'genres', 'synopsis', 'cast', 'people'].forEach(function (part) {
+        details[part] = within(details.block, 'details-' + part);
+    });
     layOut();
     rows = new Grid(byId('rows'), {
-        model: { rows: 0 }, dress: Art.dress, measure: measureRows, onFocus: onTitleFocus, onOpen: openPanel, onRest: loadBoxart,
+        model: { rows: 0 }, dress: Art.dress, measure: measureRows, onFocus: onTitleFocus, onFocusShown: onTitleShown,
+        onOpen: openPanel, onRest: loadBoxart,
         onEdge: function () { byId('chip').focus(); }
     });
     picker = new Grid(byId('profiles'), {
