@@ -3,7 +3,6 @@
 
 use super::{FileState, FileTable, Files, Local, Mount, PatternError, ROUTES_MAX, RouteError, Router};
 use crate::http::date;
-use crate::http::fields::Sections;
 use crate::http::method::Method;
 use crate::http::parse::{self, Parsed};
 use crate::http::plan::{SourceId, Span};
@@ -19,7 +18,7 @@ use std::{io::Cursor, sync::Arc};
 fn with_request<T>(head: &str, look: impl FnOnce(&Request<'_>) -> T) -> T {
     let bytes = format!("{}\r\nHost: a\r\n\r\n", head.replacen('|', " HTTP/1.1|", 1).replace('|', "\r\n"));
     let bytes = if head.contains('|') { bytes } else { format!("{head} HTTP/1.1\r\nHost: a\r\n\r\n") };
-    let mut sections = Sections::default();
+    let mut sections = crate::http::fields::Sections::default();
     let Parsed::Head(head) = parse::head(bytes.as_bytes(), &mut sections, &Limits::default()) else {
         panic!("the head is malformed: {bytes}");
     };
