@@ -31,6 +31,6 @@ pub use ring::choose::Backend;
 pub use route::{Mount, Router};
 pub use server::directory;
 pub use server::{
-    Address, Builder, Drained, Error, Event, Handle, OpenError, Server, Stats, TestClient, TestResponse,
-    guard_mapped_files,
+    Address, Builder, Drained, Error, Event, Handle, ListenOptions, OpenError, Server, Stats, TestClient, TestResponse,
+    TrustedProxy, TrustedProxyError, guard_mapped_files,
 };

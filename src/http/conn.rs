@@ -21,6 +21,9 @@
 //! returns [`Step::Send`]. What comes after the batch waits in `pending`, and no more is received until it has left, so
 //! a client that does not read cannot make the server buffer.
 //!
+//! A connection of a trusted proxy ([`Conn::proxied`]) begins with a header that names its client ([`super::proxy`]). Behind it
+//! the connection stops once ([`Step::Identified`]), so that whoever counts clients can turn it away.
+//!
 //! Content that is not at hand ([`super::Found::Wait`], [`super::Ready::Wait`]) stops the batch before the request that needs it. That
 //! request is simply asked again after [`Input::Ready`]: nothing of it is remembered, so there is no second way in.
 //!
@@ -35,6 +38,7 @@ use super::head::{self, Persistence};
 use super::method::Method;
 use super::parse::{self, Framing, Head, Parsed, Refusal};
 use super::plan::{Batch, Reached};
+use super::proxy::{self, ProxyHeader, Source};
 use super::service::{Service, Stored};
 use crate::limits::{Limits, PREPARE_ATTEMPTS_MAX, PREPARE_NANOS_MAX};
 use std::net::SocketAddr;
@@ -120,8 +124,8 @@ pub enum Input<'b> {
     Failed,
     /// Time has passed [`Conn::deadline`].
     Tick,
-    /// In place of anything else, right after [`Conn::new`]: its client has too many connections. It is answered 503, and
-    /// ends.
+    /// In place of anything else, right after [`Conn::new`] or [`Step::Identified`]: its client has too many connections. It
+    /// is answered 503, and ends.
     TurnedAway,
 }
 
@@ -134,6 +138,8 @@ pub enum Step {
     Send,
     /// Wait for [`Input::Ready`].
     Wait,
+    /// The proxy has named its client, [`Conn::peer`]: say [`Input::Ready`] at once, or [`Input::TurnedAway`].
+    Identified,
     /// Go on with what is outstanding.
     Stay,
     /// Say that nothing more will be sent (FIN), then receive.
@@ -159,6 +165,8 @@ pub enum Closed {
     LingerTime,
     /// The client sent too much while the connection lingered.
     LingerBytes,
+    /// A trusted proxy sent something else than its header.
+    ProxyHeader,
 }
 
 #[derive(Debug)]
@@ -221,6 +229,8 @@ pub struct Conn {
     /// Bytes that the client took in this send window.
     window_bytes: u64,
     peer: Option<SocketAddr>,
+    /// The header of a proxy has yet to come.
+    awaits_proxy: bool,
 }
 
 /// What to keep of the bytes that were processed: a head whose body is being read, and what follows.
@@ -265,7 +275,18 @@ impl Conn {
             deadline: after(moment, limits.head_time_max),
             window_bytes: 0,
             peer,
+            awaits_proxy: false,
         }
+    }
+
+    /// A connection of a proxy, which tells whom it is for before anything else.
+    pub fn proxied(proxy: Option<SocketAddr>, moment: &Moment, limits: &Limits) -> Conn {
+        Conn { awaits_proxy: true, ..Conn::new(proxy, moment, limits) }
+    }
+
+    /// The address of the client; `None` on a unix socket.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer
     }
 
     /// When this connection next wants a [`Input::Tick`], in nanoseconds of [`Moment::nanos`].
@@ -287,10 +308,12 @@ impl Conn {
     /// Takes what happened and says what to do next.
     pub fn on<S: Service>(&mut self, input: Input<'_>, env: &mut Env<'_, S>) -> Step {
         match (&mut self.phase, input) {
+            (Phase::Receiving, Input::Bytes(bytes)) if self.awaits_proxy => self.read_proxy_header(bytes, env),
             (Phase::Receiving, Input::Bytes(bytes)) => self.read(bytes, env),
             (Phase::Receiving, Input::Eof) => Step::Close(Closed::ByPeer),
             (Phase::Receiving, Input::Tick) => self.receiving_tick(env),
-            (Phase::Receiving, Input::TurnedAway) => {
+            (Phase::Receiving | Phase::Preparing, Input::TurnedAway) => {
+                self.phase = Phase::Receiving;
                 let refusal = Refusal { status: 503, why: "too many connections from this address" };
                 self.answer_last(refusal, false, env)
             }
@@ -324,7 +347,7 @@ impl Conn {
             | (Phase::Receiving, Input::Ready | Input::Sent { .. } | Input::Failed)
             | (Phase::Sending, Input::Ready)
             | (Phase::Preparing, Input::Sent { .. } | Input::Failed)
-            | (Phase::Sending | Phase::Preparing | Phase::Lingering { .. }, Input::TurnedAway) => Step::Stay,
+            | (Phase::Sending | Phase::Lingering { .. }, Input::TurnedAway) => Step::Stay,
         }
     }
 
@@ -354,6 +377,26 @@ impl Conn {
             }
         }
         self.step(env)
+    }
+
+    /// Reads what a proxy says of its client, and keeps what follows for [`Input::Ready`].
+    fn read_proxy_header<S: Service>(&mut self, bytes: &[u8], env: &mut Env<'_, S>) -> Step {
+        env.scratch.batch.clear();
+        self.pending.extend_from_slice(bytes);
+        let (len, source) = match proxy::parse(&self.pending) {
+            ProxyHeader::Partial => return self.step(env),
+            ProxyHeader::Refused(_) => return Step::Close(Closed::ProxyHeader),
+            ProxyHeader::Whole { len, source } => (len, source),
+        };
+        self.pending.drain(..len);
+        self.peer = match source {
+            Source::Connection => self.peer,
+            Source::Inet(client) => Some(client),
+            Source::Unix => None,
+        };
+        self.awaits_proxy = false;
+        self.phase = Phase::Preparing;
+        Step::Identified
     }
 
     /// Whether `bytes` change nothing: they end no line, reach no limit, and are wrong nowhere in a method, a target or a
@@ -604,7 +647,7 @@ impl Conn {
         if env.moment.nanos < self.deadline {
             return Step::Stay;
         }
-        if self.is_idle() {
+        if self.is_idle() || self.awaits_proxy {
             return Step::Close(if self.has_answered { Closed::IdleTime } else { Closed::HeadTime });
         }
         self.give_up(408, "the request did not come in time", env)

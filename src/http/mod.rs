@@ -19,6 +19,7 @@ pub mod method;
 mod multipart;
 pub(crate) mod parse;
 pub mod plan;
+pub mod proxy;
 pub mod range;
 pub mod request;
 pub mod response;

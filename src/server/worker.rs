@@ -15,6 +15,7 @@ use super::addresses::{Addresses, Admission, Client};
 use super::content::{Content, TaskDone};
 use super::event::{Event, Reporter};
 use super::generation::Generation;
+use super::listener::Trust;
 use super::planted::planted;
 use super::slots::{Slot, SlotId, Slots};
 use super::stats::WorkerStats;
@@ -61,6 +62,8 @@ pub(crate) struct Listening {
     /// `None` once a drain has begun. Each worker lets go of it then; after the last one the kernel refuses connections.
     pub(crate) socket: Option<Arc<sys::Listener>>,
     pub(crate) local: Option<SocketAddr>,
+    /// Whose connections begin by telling whom they are for.
+    pub(crate) trust: Trust,
 }
 
 /// What a worker is made from, beside its ring.
@@ -221,11 +224,13 @@ impl<R: Ring> Worker<R> {
     }
 
     fn accepted(&mut self, listener: u32, socket: R::Socket, peer: Peer) {
+        // A proxy tells whom a connection is for; it is counted then.
+        let is_proxied = self.listeners.get(listener as usize).is_some_and(|listening| listening.trust.has(peer));
         let peer = match peer {
             Peer::Inet(address) => Some(address),
             Peer::Unix => None,
         };
-        let client = peer.map(Client::of);
+        let client = peer.filter(|_| !is_proxied).map(Client::of);
         let admission = client.map_or(Admission::Served, |client| self.addresses.enter(client));
         if admission != Admission::Served {
             self.stats.connections_turned_away.add(1);
@@ -233,7 +238,8 @@ impl<R: Ring> Worker<R> {
         if admission == Admission::Closed {
             return;
         }
-        let conn = Conn::new(peer, &self.moment, &self.limits);
+        let new = if is_proxied { Conn::proxied } else { Conn::new };
+        let conn = new(peer, &self.moment, &self.limits);
         let id = self.slots.insert(conn, listener, client);
         if self.ring.open(id.slot, socket).is_err() {
             self.slots.remove(id.slot);
@@ -375,6 +381,10 @@ impl<R: Ring> Worker<R> {
                     }
                 },
                 Some(Step::Wait | Step::Stay) => {}
+                Some(Step::Identified) => {
+                    next = self.identified(slot);
+                    continue;
+                }
                 Some(Step::ShutdownThenDrain) => {
                     self.ring.shutdown(slot);
                     self.receive(slot);
@@ -388,6 +398,24 @@ impl<R: Ring> Worker<R> {
             }
             return self.schedule(slot);
         }
+    }
+
+    /// The proxy has told whom the connection is for: it is counted for that client from now on.
+    fn identified(&mut self, slot: u32) -> Option<Step> {
+        let entry = self.slots.get_mut(slot)?;
+        let client = entry.conn.peer().map(Client::of);
+        let admission = client.map_or(Admission::Served, |client| self.addresses.enter(client));
+        if admission != Admission::Served {
+            self.stats.connections_turned_away.add(1);
+        }
+        match admission {
+            Admission::Served | Admission::TurnedAway => entry.client = client,
+            Admission::Closed => {
+                self.close(slot, Ending::Close);
+                return None;
+            }
+        }
+        self.tell(slot, if admission == Admission::Served { Said::Ready } else { Said::TurnedAway })
     }
 
     fn tell(&mut self, slot: u32, said: Said) -> Option<Step> {

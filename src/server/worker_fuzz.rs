@@ -6,6 +6,7 @@ use super::super::addresses::Addresses;
 use super::super::content::{Content, Deliver, TaskDone};
 use super::super::event::Reporter;
 use super::super::generation::Generation;
+use super::super::listener::Trust;
 use super::super::stats::{Stats, WorkerStats};
 use super::super::tasks::{Lane, Task};
 use super::{Listening, Message, Parts, Worker};
@@ -132,7 +133,7 @@ impl House {
             addresses: Arc::new(Addresses::new(limits.connections_per_address_max)),
             content,
             limits,
-            listeners: vec![Listening { socket: Some(socket), local: None }],
+            listeners: vec![Listening { socket: Some(socket), local: None, trust: Trust::default() }],
             inbox: receiver,
             stats: Arc::clone(&stats),
             reporter: Reporter::new(bounded(1).0),

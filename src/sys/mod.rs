@@ -3,6 +3,7 @@
 //! Nothing here decides anything: no retry policy, no queue, no notion of a connection. What a call needs for its
 //! safety is held by the types (`OwnedFd`, slices), and what cannot be held is proved at the block that relies on it.
 
+mod address;
 pub(crate) mod epoll;
 #[cfg(test)]
 pub(crate) mod fake;

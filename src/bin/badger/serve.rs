@@ -1,20 +1,20 @@
 //! `badger serve PATH...`.
 //!
 //! ```text
-//! main thread:    load the content, start, print the addresses, wait until all workers have ended
+//! main thread:    read the settings, load the content, start, print the addresses, wait until all workers have ended
 //! signal thread:  from before the content is loaded:
 //!                 HUP -> ask for a reload;  TERM, INT -> drain on a thread of its own;  again, or too early -> end now
-//! reload thread:  load the content again, swap; what is asked for meanwhile is one more reload
+//! reload thread:  read the settings and load the content again, swap; what is asked for meanwhile is one more reload
 //! ```
 
 // Doc comments are the help text of the program.
 #![allow(rustdoc::broken_intra_doc_links)]
 
-use crate::failure::{Failure, open_failure};
+use crate::config::{Settings, Source, unix_mode};
+use crate::failure::Failure;
 use crate::lines::Lines;
 use crate::text::say;
-use badgerserver::directory::{self, DirectoryError};
-use badgerserver::{Address, Backend, Error, Event, Handle, Limits, Mount, Pack, Router, Server, guard_mapped_files};
+use badgerserver::{Address, Backend, Error, Event, Handle, Limits, Server, TrustedProxy, guard_mapped_files};
 use clap::Args;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -28,43 +28,55 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Where it listens when nothing is said: this machine only.
-const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
-
-#[derive(Args)]
+#[derive(Args, Debug, PartialEq)]
 pub(crate) struct ServeArguments {
     /// Packs and directories to serve at /; the first that has a key answers it
-    #[arg(required_unless_present = "mounts")]
-    paths: Vec<PathBuf>,
+    #[arg(required_unless_present_any = ["mounts", "config"])]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Read settings from a file: docs/configuration.md. A flag goes before the environment, and that before the file
+    #[arg(long, value_name = "FILE", env = "BADGER_CONFIG")]
+    config: Option<PathBuf>,
     /// Serve a pack or directory under a prefix. May be given again
-    #[arg(long = "mount", value_name = "/PREFIX=PATH")]
-    mounts: Vec<MountArgument>,
-    /// Where to listen: 127.0.0.1:8080, [::]:8080, localhost:0 (any free port), unix:PATH. May be given again
-    #[arg(long, value_name = "ADDRESS", default_value = LISTEN_DEFAULT)]
-    listen: Vec<String>,
+    #[arg(long = "mount", value_name = "/PREFIX=PATH", env = "BADGER_MOUNT", value_delimiter = ' ')]
+    pub(crate) mounts: Vec<MountArgument>,
+    /// Where to listen: 127.0.0.1:8080, [::]:8080, localhost:0 (any free port), unix:PATH. May be given again [default:
+    /// 127.0.0.1:8080]
+    // A default of clap's would count as said, and hide the file's.
+    #[arg(long, value_name = "ADDRESS", env = "BADGER_LISTEN", value_delimiter = ' ')]
+    pub(crate) listen: Vec<String>,
+    /// Permissions of the files of unix sockets, like 660: who may write may connect [default: what the umask leaves]
+    #[arg(long, value_name = "MODE", env = "BADGER_UNIX_MODE", value_parser = unix_mode)]
+    pub(crate) unix_mode: Option<u32>,
+    /// Take IPv6 clients only at IPv6 addresses; without it [::] takes IPv4 clients too
+    #[arg(long, env = "BADGER_IPV6_ONLY")]
+    pub(crate) ipv6_only: bool,
+    /// Believe the PROXY header (version 2) of this proxy: an address, a network like 10.0.0.0/8, or unix for whoever connects to
+    /// a unix socket. It must send one. May be given again
+    #[arg(long, value_name = "NETWORK", env = "BADGER_PROXY_FROM", value_delimiter = ' ')]
+    pub(crate) proxy_from: Vec<TrustedProxy>,
     /// Event loops [default: one for each core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", env = "BADGER_WORKERS")]
     workers: Option<NonZeroUsize>,
     /// How to talk to the kernel: auto, epoll or io_uring
     #[arg(long, env = "BADGER_BACKEND", default_value_t = Backend::Auto)]
     backend: Backend,
     /// Seconds that answers under way have to end after SIGTERM; what is left is cut
-    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    #[arg(long, value_name = "SECONDS", env = "BADGER_DRAIN", default_value_t = 20)]
     drain: u64,
     /// Most connections of one event loop; more wait until one closes [default: 65536, or what the limit on open files allows]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", env = "BADGER_CONNECTIONS")]
     connections: Option<usize>,
     /// Most connections of one client address; more are answered 503. An IPv6 client is its first 64 bits, and a proxy is one
     /// client [default: 16384]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", env = "BADGER_CONNECTIONS_PER_ADDRESS")]
     connections_per_address: Option<usize>,
     /// Seconds that a connection may stay open between two requests [default: 60]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", env = "BADGER_IDLE_TIME")]
     idle_time: Option<u64>,
 }
 
 impl ServeArguments {
-    fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         limits.connections_max = self.connections.unwrap_or(limits.connections_max);
         limits.connections_per_address_max = self.connections_per_address.unwrap_or(limits.connections_per_address_max);
@@ -75,9 +87,9 @@ impl ServeArguments {
 
 /// The value of `--mount`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct MountArgument {
-    prefix: String,
-    path: PathBuf,
+pub(crate) struct MountArgument {
+    pub(crate) prefix: String,
+    pub(crate) path: PathBuf,
 }
 
 impl FromStr for MountArgument {
@@ -94,25 +106,27 @@ impl FromStr for MountArgument {
 }
 
 /// Serves until a signal ends it.
-pub(crate) fn run(arguments: ServeArguments) -> Result<ExitCode, Failure> {
+pub(crate) fn run(source: Source) -> Result<ExitCode, Failure> {
     let lines = Lines::start().map_err(thread_failure)?;
-    let outcome = serve(Arc::new(arguments), &lines);
+    let outcome = serve(source, &lines);
     lines.flush();
     outcome
 }
 
-fn serve(arguments: Arc<ServeArguments>, lines: &Lines) -> Result<ExitCode, Failure> {
+fn serve(source: Source, lines: &Lines) -> Result<ExitCode, Failure> {
+    let settings = source.load()?;
+    let arguments = &settings.arguments;
     if let Err(error) = guard_mapped_files() {
         lines.tell(format_args!("badger: packs are read without a mapping: {error}"));
     }
     // Before content is loaded, which may take long.
     let control = Arc::new(Control::default());
     let reloads = control.listen(arguments.drain)?;
-    let router = build_router(&arguments, lines)?;
+    let router = settings.router(lines)?;
     let events = lines.clone();
     let mut builder = Server::builder().backend(arguments.backend).on_event(move |event| tell_event(&events, event));
-    for address in &arguments.listen {
-        builder = builder.listen(address);
+    for (address, options) in &settings.listeners {
+        builder = builder.listen_with(address, options.clone());
     }
     builder = builder.limits(arguments.limits());
     if let Some(workers) = arguments.workers {
@@ -125,7 +139,7 @@ fn serve(arguments: Arc<ServeArguments>, lines: &Lines) -> Result<ExitCode, Fail
     }
     {
         let (handle, lines) = (Arc::clone(&handle), lines.clone());
-        let reload_each = move || reloads.iter().for_each(|()| reload(&handle, &arguments, &control, &lines));
+        let reload_each = move || reloads.iter().for_each(|()| reload(&handle, &source, &settings, &control, &lines));
         std::thread::Builder::new().name("reload".to_owned()).spawn(reload_each).map_err(thread_failure)?;
     }
     handle.wait().map_err(|error| Failure::new(error.to_string()))?;
@@ -232,11 +246,17 @@ impl Control {
     }
 }
 
-fn reload(handle: &Handle, arguments: &ServeArguments, control: &Control, lines: &Lines) {
+fn reload(handle: &Handle, source: &Source, first: &Settings, control: &Control, lines: &Lines) {
     if control.is_draining() {
         return;
     }
-    let loaded = build_router(arguments, lines);
+    let loaded = source.load().and_then(|settings| {
+        if !settings.starts_as(first) {
+            lines
+                .tell("badger: settings beside mounts and redirects have changed; they count when badger starts again");
+        }
+        settings.router(lines)
+    });
     if control.is_draining() {
         return;
     }
@@ -248,39 +268,6 @@ fn reload(handle: &Handle, arguments: &ServeArguments, control: &Control, lines:
 
 fn thread_failure(error: std::io::Error) -> Failure {
     Failure::new(format!("threads: {error}"))
-}
-
-fn build_router(arguments: &ServeArguments, lines: &Lines) -> Result<Router, Failure> {
-    let mounts = arguments.mounts.iter().map(|mount| (mount.prefix.as_str(), mount.path.as_path()));
-    let paths = arguments.paths.iter().map(|path| ("", path.as_path()));
-    let mut router = Router::new();
-    for (prefix, path) in mounts.chain(paths) {
-        router = router.mount(open_mount(prefix, path, lines)?);
-    }
-    Ok(router)
-}
-
-fn open_mount(prefix: &str, path: &Path, lines: &Lines) -> Result<Mount, Failure> {
-    if !path.is_dir() {
-        let pack = open_failure(Pack::open(path))?;
-        let mount = if Mount::is_gallery(&pack) { Mount::gallery(prefix, pack) } else { Mount::pack(prefix, pack) };
-        return Ok(mount);
-    }
-    let failed = |error: DirectoryError| {
-        let failure = Failure::new(error.to_string());
-        match error {
-            DirectoryError::Temporary { .. } => failure
-                .remedy("make room there, or set TMPDIR to a folder with room; a pack that is made before needs none"),
-            DirectoryError::TooMany { .. } => failure,
-            _ => failure.remedy("name a directory that can be read"),
-        }
-    };
-    let scan = directory::scan(path).map_err(failed)?;
-    let (mount, skipped) = Mount::scanned(prefix, &scan).map_err(failed)?;
-    for skipped in scan.skipped.iter().chain(&skipped) {
-        lines.tell(format_args!("warning: {}: {skipped}", path.display()));
-    }
-    Ok(mount)
 }
 
 fn start_failure(error: Error) -> Failure {
