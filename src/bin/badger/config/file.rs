@@ -249,7 +249,7 @@ mod tests {
             ("workers = 0", "1:11", "workers: number would be zero", "Event loops"),
             ("workers = [1]", "1:11", "this is a list", "write a text or a number"),
             ("backend = \"select\"", "1:11", "backend: ", "How to talk to the kernel"),
-            ("a = [1,\n", "2:1", "", "TOML"),
+            ("a = [1,\n", "1:8", "unclosed array", "TOML"),
             ("a = 1\na = 2\n", "2:1", "duplicate key", "TOML"),
             ("listen = 80", "1:10", "this is a whole number", "write an address in quotes"),
             (
