@@ -63,8 +63,9 @@ pub const HEAD_FIELDS_CEILING: usize = 128;
 pub const PIPELINE_CEILING: usize = 256;
 /// Empty lines skipped before a request line (RFC 9112 section 2.2 asks for at least one).
 pub const EMPTY_LINES_MAX: u8 = 2;
-/// Times a request is asked again after its content was made ready, before it is answered 503.
-pub const PREPARE_ATTEMPTS_MAX: u8 = 4;
+/// Times a request is asked again after its content was made ready, before it is answered 503. It takes one for the index,
+/// one for the index of a fallback, one to open a file and one to read it; as many again when all that left memory meanwhile.
+pub const PREPARE_ATTEMPTS_MAX: u8 = 8;
 /// Nanoseconds a request may wait for its content to be made ready, before it is answered 503.
 pub const PREPARE_NANOS_MAX: u64 = 30 * 1_000_000_000;
 /// Connections of one client address that are answered 503 at a time because it has

@@ -115,6 +115,10 @@ pub enum Input<'b> {
     Ready,
     /// The batch of the last [`Step::Send`] cannot be sent, and none of it was: what it names is gone.
     Failed,
+    /// The same, but it is there: it could not be read in time, or too much is being read.
+    Unready,
+    /// The batch under way waits for its content and not for its client: the time to send it starts anew.
+    Held,
     /// Time has passed [`Conn::deadline`].
     Tick,
     /// In place of anything else, right after [`Conn::new`]: its client has too many connections. It is answered 503, and
@@ -300,6 +304,15 @@ impl Conn {
                 let refusal = Refusal { status: 500, why: "the content is gone" };
                 self.answer_last(refusal, self.is_batch_of_head, env)
             }
+            (Phase::Sending, Input::Unready) => {
+                let refusal = Refusal { status: 503, why: "the content was not ready in time" };
+                self.answer_last(refusal, self.is_batch_of_head, env)
+            }
+            (Phase::Sending, Input::Held) => {
+                self.window_bytes = 0;
+                self.deadline = after(env.moment, env.limits.send_time_max);
+                Step::Stay
+            }
             (Phase::Preparing, Input::Ready) => {
                 self.phase = Phase::Receiving;
                 self.read(&[], env)
@@ -317,10 +330,13 @@ impl Conn {
             // after it counts for nothing, and an Eof comes again to the next receive.
             (Phase::Sending | Phase::Preparing, Input::Bytes(_) | Input::Eof) => Step::Stay,
             // Nobody waits for these any more.
-            (Phase::Lingering { .. }, Input::Tick | Input::Ready | Input::Sent { .. } | Input::Failed)
-            | (Phase::Receiving, Input::Ready | Input::Sent { .. } | Input::Failed)
+            (
+                Phase::Lingering { .. },
+                Input::Tick | Input::Ready | Input::Sent { .. } | Input::Failed | Input::Unready | Input::Held,
+            )
+            | (Phase::Receiving, Input::Ready | Input::Sent { .. } | Input::Failed | Input::Unready | Input::Held)
             | (Phase::Sending, Input::Ready)
-            | (Phase::Preparing, Input::Sent { .. } | Input::Failed)
+            | (Phase::Preparing, Input::Sent { .. } | Input::Failed | Input::Unready | Input::Held)
             | (Phase::Sending | Phase::Preparing | Phase::Lingering { .. }, Input::TurnedAway) => Step::Stay,
         }
     }

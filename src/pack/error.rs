@@ -123,6 +123,13 @@ pub enum LookupError {
         /// Why.
         error: ReadError,
     },
+    /// The bytes would have to be waited for, and whoever asks must not wait: a server's loop. Nobody else gets this.
+    NotInMemory {
+        /// The first of them, counted from the start of the file.
+        offset: u64,
+        /// How many.
+        bytes: u64,
+    },
 }
 
 impl std::fmt::Display for LookupError {
@@ -133,6 +140,9 @@ impl std::fmt::Display for LookupError {
             }
             LookupError::OutOfRange { offset, bytes } => write!(f, "{bytes} bytes at byte {offset} are not payload"),
             LookupError::Read { offset, error } => write!(f, "byte {offset} could not be read: {error}"),
+            LookupError::NotInMemory { offset, bytes } => {
+                write!(f, "{bytes} bytes at byte {offset} are not in memory; read them elsewhere and ask again")
+            }
         }
     }
 }

@@ -397,6 +397,20 @@ impl<R: Ring> Echo<R> {
                     Err(_) => self.close(token.slot, Ending::Close),
                 }
             }
+            Completion::Cold { token, mut outgoing, cold } => {
+                self.sends_out -= 1;
+                let Some(held) = self.slots[token.slot as usize].as_mut().filter(|held| held.send == Some(token))
+                else {
+                    self.late += 1;
+                    return;
+                };
+                held.send = None;
+                assert!(outgoing.count_cold() < 100, "it never gets warm");
+                let next = outgoing.next_file(u64::MAX).expect("a file is next");
+                assert!(cold.offset >= next.offset && cold.offset + cold.len == next.offset + next.len);
+                next.file.bring_in(cold.offset, cold.len, || true).expect("it is there");
+                self.send(token.slot, outgoing);
+            }
             Completion::Woken => self.woken += 1,
         }
     }

@@ -27,6 +27,7 @@ use super::doorbell::Doorbell;
 use super::transmit::{Attempt, Sending};
 use super::{Completion, Ending, Now, Outgoing, Ring, Token, read_clock};
 use crate::limits::RECEIVE_BYTES;
+use crate::sys::file::Resident;
 use crate::sys::socket::{Accepting, BACKLOG_CONNECTIONS, is_of_one_connection};
 use crate::sys::uring::{Event, Interest, Kernel, Operation, Outcome, Times};
 use crate::sys::{self, Listener, Peer, Socket};
@@ -66,6 +67,7 @@ pub(crate) struct Uring {
     doorbell: Doorbell,
     /// The kernel knows receives that go on by themselves (Linux 6.0).
     receives_again: bool,
+    resident: Resident,
     now: Now,
     /// Counts the turns, from 1.
     turn: u64,
@@ -164,6 +166,7 @@ impl Uring {
             own_buffer: vec![0; RECEIVE_BYTES].into(),
             doorbell: Doorbell::new()?,
             receives_again: true,
+            resident: Resident::new(),
             now: read_clock(),
             turn: 1,
         };
@@ -438,7 +441,7 @@ impl Uring {
         let Connection { sending, socket: Some(socket), room, .. } = &mut self.connections[record as usize] else {
             return;
         };
-        match sending.attempt(socket, turn) {
+        match sending.attempt(socket, turn, &mut self.resident) {
             Attempt::Nothing => {}
             Attempt::Full => {
                 if room.is_none() {
@@ -448,6 +451,9 @@ impl Uring {
             Attempt::Later(token) => self.sends_later.push_back(token),
             Attempt::Ended(token, outgoing, result) => {
                 self.ready.push_back(Ready::Completion(Completion::Sent { token, outgoing, result }));
+            }
+            Attempt::Cold(token, outgoing, cold) => {
+                self.ready.push_back(Ready::Completion(Completion::Cold { token, outgoing, cold }));
             }
         }
     }
@@ -638,6 +644,7 @@ impl Ring for Uring {
         let wait = if is_busy { Some(0) } else { deadline.map(|deadline| deadline.saturating_sub(self.now.nanos)) };
         self.kernel.enter(wait)?;
         self.now = read_clock();
+        self.resident.set_time(self.now.nanos);
         for _ in 0..self.sends_later.len() {
             if let Some(token) = self.sends_later.pop_front() {
                 match self.connection(token.slot) {

@@ -112,10 +112,16 @@ counters! {
     requests_timed_out,
     /// Of those, the ones whose head had come and whose body had not.
     requests_body_timed_out,
-    /// Tasks done off the loop: large files opened, large payloads checked.
+    /// Tasks done off the loop: large files opened, large payloads checked, what was not in memory read.
     tasks,
     /// Tasks refused because too many were waiting.
     tasks_refused,
+    /// Reads of stretches of files that were not in memory, off the loop.
+    cold_reads,
+    /// Bytes of those.
+    cold_bytes_read,
+    /// Lookups whose index pages were not in memory and were read off the loop.
+    cold_lookups,
     /// New content taken up.
     swaps,
 }

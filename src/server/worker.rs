@@ -23,7 +23,9 @@ use crate::http::{Batch, Closed, Conn, Env, Input, Moment, Part, Scratch, Step, 
 use crate::limits::Limits;
 use crate::ring::{Completion, Ending, Outgoing, Ring, Token};
 use crate::sys::{self, Peer};
+use cold::Parked;
 use crossbeam_channel::Receiver;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,7 +36,7 @@ use std::time::Duration;
 /// "How answers leave".
 const COPY_BYTES_MAX: u64 = 24 * 1024 - 1;
 /// The same when several answers leave together, where a copy saves two system calls for each of them.
-const COPY_BYTES_MAX_BATCHED: u64 = 48 * 1024 - 1;
+pub(super) const COPY_BYTES_MAX_BATCHED: u64 = 48 * 1024 - 1;
 /// Bytes of bodies that are copied for one connection at a time. What is beyond them goes by `sendfile`, so that clients
 /// that ask for much and read nothing cost a bounded amount of memory each.
 const COPIED_BYTES_MAX: u64 = 128 * 1024;
@@ -109,6 +111,8 @@ pub(crate) struct Worker<R: Ring> {
     is_at_limit: bool,
     accept_retry: Option<u64>,
     drain: Drain,
+    /// Sends that wait for their content, by slot.
+    parked: BTreeMap<u32, Parked>,
 }
 
 impl<R: Ring> Worker<R> {
@@ -144,6 +148,7 @@ impl<R: Ring> Worker<R> {
             is_at_limit: false,
             accept_retry: None,
             drain: Drain::No,
+            parked: BTreeMap::new(),
         };
         for (number, listening) in worker.listeners.iter().enumerate() {
             if let Some(socket) = &listening.socket {
@@ -169,7 +174,7 @@ impl<R: Ring> Worker<R> {
         let mut has_heard = false;
         self.has_asked = false;
         while let Some(completion) = self.ring.next() {
-            has_heard |= !matches!(completion, Completion::Sent { .. });
+            has_heard |= !matches!(completion, Completion::Sent { .. } | Completion::Cold { .. });
             self.completed(completion);
         }
         while let Some(slot) = self.timers.expire(self.moment.nanos) {
@@ -195,6 +200,7 @@ impl<R: Ring> Worker<R> {
     fn read_time(&mut self) {
         let now = self.ring.now();
         self.moment.nanos = now.nanos;
+        self.content.set_time(now.nanos);
         if now.unix_seconds != self.moment.unix_seconds {
             self.moment.unix_seconds = now.unix_seconds;
             self.moment.date = date::write(now.unix_seconds);
@@ -205,6 +211,7 @@ impl<R: Ring> Worker<R> {
         match completion {
             Completion::Received { token, result } => self.received(token, result),
             Completion::Sent { token, outgoing, result } => self.sent(token, outgoing, result),
+            Completion::Cold { token, outgoing, cold } => self.cold(token, outgoing, cold),
             Completion::Accepted { listener, socket, peer } => self.accepted(listener, socket, peer),
             Completion::AcceptFailed { listener, error } => {
                 self.stats.accept_failures.add(1);
@@ -304,9 +311,7 @@ impl<R: Ring> Worker<R> {
                     return;
                 }
                 if error.kind() == io::ErrorKind::UnexpectedEof {
-                    self.stats.files_truncated.add(1);
-                    self.content.events.push(Event::FileTruncated);
-                    self.content.forget_files();
+                    self.content.note_truncated();
                 }
                 if let Some(slot) = self.slots.get_mut(token.slot) {
                     slot.send = None;
@@ -342,8 +347,12 @@ impl<R: Ring> Worker<R> {
             }
             Message::Done(done) => {
                 for id in self.content.done(done) {
-                    if self.slots.get_mut(id.slot).is_some_and(|slot| slot.serial == id.serial) {
-                        self.step(id.slot, Said::Ready);
+                    if self.slots.get_mut(id.slot).is_none_or(|slot| slot.serial != id.serial) {
+                        continue;
+                    }
+                    match self.parked.remove(&id.slot).filter(|_| !planted!(ParkedForgotten)) {
+                        Some(parked) => self.resume(id.slot, parked),
+                        None => self.step(id.slot, Said::Ready),
                     }
                 }
                 self.content.forget_failures();
@@ -352,6 +361,9 @@ impl<R: Ring> Worker<R> {
     }
 
     fn tick(&mut self, slot: u32) {
+        if self.tick_parked(slot) {
+            return;
+        }
         let Some(entry) = self.slots.get_mut(slot) else { return };
         if entry.conn.deadline().is_some_and(|deadline| deadline <= self.moment.nanos) {
             self.step(slot, Said::Tick);
@@ -401,6 +413,8 @@ impl<R: Ring> Worker<R> {
             Said::Sent { bytes, is_all } => Input::Sent { bytes, is_all },
             Said::Ready => Input::Ready,
             Said::Failed => Input::Failed,
+            Said::Unready => Input::Unready,
+            Said::Held => Input::Held,
             Said::Tick => Input::Tick,
             Said::TurnedAway => Input::TurnedAway,
         };
@@ -439,9 +453,7 @@ impl<R: Ring> Worker<R> {
                         if planted!(ColdBelievesCut) { Ok(()) } else { file.is_whole() }
                     });
                     if read.is_err() {
-                        self.stats.files_truncated.add(1);
-                        self.content.events.push(Event::FileTruncated);
-                        self.content.forget_files();
+                        self.content.note_truncated();
                         return Err(outgoing);
                     }
                 }
@@ -482,6 +494,7 @@ impl<R: Ring> Worker<R> {
 
     fn schedule(&mut self, slot: u32) {
         if let Some(deadline) = self.slots.get_mut(slot).and_then(|entry| entry.conn.deadline()) {
+            let deadline = self.parked.get(&slot).map_or(deadline, |parked| deadline.min(parked.until));
             self.timers.set(slot, deadline);
         }
     }
@@ -495,6 +508,9 @@ impl<R: Ring> Worker<R> {
     fn close(&mut self, slot: u32, ending: Ending) {
         let Some(closed) = self.slots.remove(slot) else { return };
         self.content.leave(SlotId { slot, serial: closed.serial });
+        if let Some(parked) = self.parked.remove(&slot) {
+            self.recycle(parked.outgoing);
+        }
         self.leave(closed.client.filter(|_| !planted!(AcceptKeepsCounting)));
         self.timers.cancel(slot);
         self.ring.close(slot, ending);
@@ -557,9 +573,14 @@ enum Said {
     Sent { bytes: u64, is_all: bool },
     Ready,
     Failed,
+    Unready,
+    Held,
     Tick,
     TurnedAway,
 }
+
+#[path = "worker_cold.rs"]
+mod cold;
 
 #[cfg(any(test, fuzzing))]
 #[path = "worker_fuzz.rs"]

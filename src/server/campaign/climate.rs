@@ -25,6 +25,8 @@ pub(crate) struct Climate {
     pub(super) store: Store,
     /// Files become shorter while they are served.
     pub(super) cuts: bool,
+    /// Pages of files leave memory while they are served.
+    pub(super) cools: bool,
     /// Some generations have a flipped bit.
     pub(super) damage: bool,
     /// Tasks that may wait; more are refused.
@@ -47,6 +49,7 @@ impl Climate {
             limits: Limits { body_bytes_max: BODY_BYTES_MAX, ..Limits::default() },
             store: Store::Memory,
             cuts: false,
+            cools: false,
             damage: false,
             tasks_max: usize::MAX,
             task_faults: 0,
@@ -66,6 +69,7 @@ impl Climate {
         // A cut is found out in more ways through a mapping, and not at all in memory.
         let stores = [Store::Mapped, Store::Mapped, Store::Read, Store::Memory];
         let store = stores[random.below(if cuts { 3 } else { 4 }) as usize];
+        let cools = random.below(3) == 0;
         let damage = random.below(8) == 0;
         let mut weather = draw_weather(random);
         let mut limits = draw_limits(random);
@@ -82,7 +86,7 @@ impl Climate {
         let late_tasks = random.below(8) == 0;
         let drain_time = Duration::from_millis(random.below(20_000));
         let drain = (random.below(3) == 0).then(|| (random.below(300), drain_time));
-        Climate { weather, limits, store, cuts, damage, tasks_max, task_faults, turns_away, late_tasks, drain }
+        Climate { weather, limits, store, cuts, cools, damage, tasks_max, task_faults, turns_away, late_tasks, drain }
     }
 
     pub(super) fn nanos(&self, time: Duration) -> u64 {

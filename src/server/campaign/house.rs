@@ -10,7 +10,7 @@ use super::oracle::History;
 use super::script::owned;
 use super::shelf::{Of, Shelf, open_catalogue};
 use crate::http::{Method, Response};
-use crate::pack::Pack;
+use crate::pack::{Pack, ReadError};
 use crate::ring::sim::{Clients, Random, Sim};
 use crate::ring::{Ring, Wake};
 use crate::route::{FileTable, Mount, Router};
@@ -26,6 +26,8 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 const SECOND: u64 = 1_000_000_000;
+/// Notes of what is in memory are believed for so many nanoseconds, as a power of two.
+const ERA_SHIFT: u32 = 30;
 /// EMFILE and EIO.
 const OUT_OF_DESCRIPTORS: i32 = 24;
 const INPUT_OUTPUT_ERROR: i32 = 5;
@@ -63,6 +65,8 @@ pub(crate) struct House {
     files: Disks,
     pub(super) made: Vec<Made>,
     pub(super) has_cut: bool,
+    /// The era of the last turn, as the notes of what is in memory have them.
+    era: u64,
 }
 
 /// A generation that was made, and whether somebody still has it.
@@ -113,11 +117,15 @@ impl House {
         };
         let worker = Worker::new(sim, parts).unwrap();
         let made = vec![made];
-        House { worker, clients, climate, inbox, stats, tasks, fault, disks, files, made, has_cut: false }
+        House { worker, clients, climate, inbox, stats, tasks, fault, disks, files, made, has_cut: false, era: 0 }
     }
 
     pub(crate) fn turn(&mut self) -> bool {
         let goes_on = self.worker.turn().unwrap();
+        let era = self.clients.now().nanos >> ERA_SHIFT;
+        if std::mem::replace(&mut self.era, era) != era {
+            self.disks.iter().for_each(|disk| disk.forget_use());
+        }
         super::invariants::check(self);
         goes_on
     }
@@ -197,6 +205,28 @@ impl House {
         format!("disk {index} is cut to {len} bytes after {reads} reads")
     }
 
+    /// Has pages leave memory: a few, or all of a file, but never one that was used in this second or the last.
+    pub(super) fn cool(&mut self, random: &mut Random) -> String {
+        let index = random.below(self.disks.len() as u64) as usize;
+        let disk = &self.disks[index];
+        let pages = disk.pages() as u64;
+        let first = if random.below(2) == 0 { 0 } else { random.below(pages.max(1)) };
+        let count = if random.below(2) == 0 { pages } else { 1 + random.below(20) };
+        let pages = first as usize..(first + count).min(pages) as usize;
+        disk.cool(pages.clone());
+        format!("pages {pages:?} of disk {index} leave memory")
+    }
+
+    /// Has all that may leave memory do so.
+    pub(crate) fn cool_all(&mut self) {
+        self.disks.iter().for_each(|disk| disk.cool(0..disk.pages()));
+    }
+
+    /// How often the loop has waited for a disk.
+    pub(super) fn stalls(&self) -> u64 {
+        self.disks.iter().map(|disk| disk.stalls()).sum()
+    }
+
     /// Tasks that have not been done.
     pub(crate) fn tasks(&self) -> usize {
         self.tasks.borrow().len()
@@ -218,10 +248,16 @@ impl House {
     pub(crate) fn do_task(&mut self, index: usize, fault: Option<Fault>) {
         let Started { task, .. } = self.tasks.borrow_mut().remove(index);
         *self.fault.lock().unwrap() = fault;
-        self.disks.iter().for_each(|disk| disk.set_panics(fault == Some(Fault::Panics)));
+        let set = |may_wait, panics| {
+            self.disks.iter().for_each(|disk| {
+                disk.set_may_wait(may_wait);
+                disk.set_panics(panics);
+            });
+        };
+        set(true, fault == Some(Fault::Panics));
         // As the pool does it.
         let _ = catch_unwind(AssertUnwindSafe(task));
-        self.disks.iter().for_each(|disk| disk.set_panics(false));
+        set(false, false);
     }
 
     pub(crate) fn counts(&self) -> Stats {
@@ -304,7 +340,10 @@ fn deliver(inbox: Sender<Message>, waker: impl Wake, files: &Disks, fault: &Arc<
                 TaskOutcome::Opened(Ok(ContentFile::fake(disk)))
             }
             (TaskKey::Check(_), Some(Fault::Damaged)) => TaskOutcome::Checked(Err("damaged (simulated)".to_owned())),
-            (TaskKey::Check(_), _) => done.outcome,
+            (TaskKey::Read { .. } | TaskKey::Lookup { .. }, Some(Fault::Io)) => {
+                TaskOutcome::Read(Err(ReadError::Io(io::ErrorKind::Other)))
+            }
+            (TaskKey::Check(_) | TaskKey::Read { .. } | TaskKey::Lookup { .. }, _) => done.outcome,
         };
         // A worker that has ended needs to be told nothing.
         let _ = inbox.send(Message::Done(done));

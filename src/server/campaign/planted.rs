@@ -55,6 +55,18 @@ mistakes! {
     ColdTrustsBytes,
     /// Cold read: a file that was cut is believed.
     ColdBelievesCut,
+    /// Cold read: what is copied is read on the loop.
+    ColdCopied,
+    /// Cold read: what is checked for the first time is read on the loop.
+    ColdCheckedHere,
+    /// Cold send: when its bytes are there, it is forgotten.
+    ParkedForgotten,
+    /// Cold send: while it waits it counts as being sent.
+    ParkedKeepsArming,
+    /// Cold send: its client is cut for what the disk does not do.
+    ParkedOwesTime,
+    /// Cold send: a failed read is taken for success.
+    ParkedIgnoresFailure,
     /// Buffer return: an outgoing is used again as it is.
     ReturnNotCleared,
     /// Buffer return: large ones are kept too.

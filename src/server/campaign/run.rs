@@ -87,6 +87,10 @@ impl Run<'_> {
             let what = self.house.cut(&mut self.random, self.shelf);
             self.say(|_| what);
         }
+        if self.climate.cools && self.chance(12) {
+            let what = self.house.cool(&mut self.random);
+            self.say(|_| what);
+        }
         if self.later > 0 && (self.chance(15) || self.all_left()) {
             self.later -= 1;
             self.welcome();
