@@ -45,6 +45,9 @@ impl Pack {
     /// # Errors
     /// When it cannot be read. What is damaged is for the lookup to tell.
     pub(crate) fn read_index(&self, key: &[u8]) -> Result<(), LookupError> {
+        let end = self.inner.map.trailer.end();
+        // Through a mapping every lookup looks at it.
+        self.inner.read(end - 8, &mut [0; 8])?;
         match self.lookup(key, &mut self.checked(), &mut Record::default()) {
             Ok(_) | Err(LookupError::Damaged { .. }) => Ok(()),
             Err(error) => Err(error),

@@ -205,7 +205,7 @@ impl Content {
 
     /// Tells the time, in nanoseconds of the ring's clock.
     pub(crate) fn set_time(&mut self, nanos: u64) {
-        if self.resident.set_time(nanos) {
+        if self.resident.set_time(nanos) && !planted!(ColdIndexKept) {
             let LocalGeneration { shared, local, .. } = &mut self.generation;
             shared.router.forget_readable(local);
         }

@@ -108,6 +108,8 @@ impl FakeDisk {
 
     /// Has a stretch in memory from now on; whoever may not wait stalls on what was not there.
     pub(crate) fn bring_in(&self, offset: u64, len: u64) {
+        // No disk has what is behind the end.
+        let len = len.min(self.len().saturating_sub(offset));
         let mut has_waited = false;
         for page in self.pages_of(offset, len) {
             has_waited |= page.swap(USED, Ordering::Relaxed) & COLD != 0;

@@ -59,6 +59,8 @@ mistakes! {
     ColdCopied,
     /// Cold read: what is checked for the first time is read on the loop.
     ColdCheckedHere,
+    /// Cold read: index pages that were in memory once are taken to be there for ever.
+    ColdIndexKept,
     /// Cold send: when its bytes are there, it is forgotten.
     ParkedForgotten,
     /// Cold send: while it waits it counts as being sent.
