@@ -120,6 +120,8 @@ counters! {
     cold_reads,
     /// Bytes of those.
     cold_bytes_read,
+    /// First checks of payloads that were not in memory, off the loop.
+    cold_checks,
     /// Lookups whose index pages were not in memory and were read off the loop.
     cold_lookups,
     /// New content taken up.

@@ -23,6 +23,8 @@ pub(crate) struct FakeDisk {
     panics: AtomicBool,
     /// What each page is: in memory, and lately found there.
     pages: Vec<AtomicU8>,
+    /// Whoever reads it is told of an error.
+    fails: AtomicBool,
     /// Reads may wait for the disk: they are those of a task.
     may_wait: AtomicBool,
     /// Somebody who may not wait has read what was not in memory.
@@ -44,6 +46,7 @@ impl FakeDisk {
             len_then: AtomicU64::new(0),
             panics: AtomicBool::new(false),
             pages: (0..bytes.len().div_ceil(PAGE_BYTES as usize)).map(|_| AtomicU8::new(0)).collect(),
+            fails: AtomicBool::new(false),
             may_wait: AtomicBool::new(false),
             stalls: AtomicU64::new(0),
         }
@@ -75,6 +78,11 @@ impl FakeDisk {
             page.fetch_and(!(USED | USED_BEFORE), Ordering::Relaxed);
             page.fetch_or(if is_used { USED_BEFORE } else { 0 }, Ordering::Relaxed);
         }
+    }
+
+    /// Has reads fail, or read again.
+    pub(crate) fn set_fails(&self, fails: bool) {
+        self.fails.store(fails, Ordering::Relaxed);
     }
 
     /// Whether reads may wait for the disk from now on.
@@ -152,6 +160,9 @@ impl FakeDisk {
                 self.reads_left.store(u64::MAX, Ordering::Relaxed);
             }
             left => self.reads_left.store(left - 1, Ordering::Relaxed),
+        }
+        if self.fails.load(Ordering::Relaxed) {
+            return Err(ReadError::Io(std::io::ErrorKind::Other));
         }
         self.bring_in(offset, into.len() as u64);
         let (len, end) = (self.len(), offset + into.len() as u64);

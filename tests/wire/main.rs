@@ -34,6 +34,7 @@ mod stage;
 mod system;
 
 mod clients;
+mod cold;
 mod crowds;
 mod damage;
 mod drain;

@@ -176,9 +176,18 @@ pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     pub(crate) fn new() -> Folder {
+        Folder::within(&std::env::temp_dir())
+    }
+
+    /// Beside this program, where no file system in memory is likely.
+    pub(crate) fn on_disk() -> Folder {
+        Folder::within(std::env::current_exe().unwrap().parent().unwrap())
+    }
+
+    fn within(folder: &Path) -> Folder {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("badger-wire-{}-{number}", std::process::id()));
+        let path = folder.join(format!("badger-wire-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Folder(path)
     }

@@ -10,7 +10,7 @@ use super::oracle::History;
 use super::script::owned;
 use super::shelf::{Of, Shelf, open_catalogue};
 use crate::http::{Method, Response};
-use crate::pack::{Pack, ReadError};
+use crate::pack::Pack;
 use crate::ring::sim::{Clients, Random, Sim};
 use crate::ring::{Ring, Wake};
 use crate::route::{FileTable, Mount, Router};
@@ -117,6 +117,10 @@ impl House {
         };
         let worker = Worker::new(sim, parts).unwrap();
         let made = vec![made];
+        if climate.cools {
+            disks.iter().for_each(|disk| disk.cool(0..disk.pages()));
+            disks.iter().for_each(|disk| disk.forget_use());
+        }
         House { worker, clients, climate, inbox, stats, tasks, fault, disks, files, made, has_cut: false, era: 0 }
     }
 
@@ -159,6 +163,9 @@ impl House {
         let number = self.made.len() as u64 + 1;
         let (next, made) = generation(number, &self.climate, damaged, shelf, &self.files, &mut self.disks);
         self.made.push(made);
+        if self.climate.cools {
+            self.cool_all();
+        }
         self.tell(Message::Swap(next));
     }
 
@@ -248,16 +255,17 @@ impl House {
     pub(crate) fn do_task(&mut self, index: usize, fault: Option<Fault>) {
         let Started { task, .. } = self.tasks.borrow_mut().remove(index);
         *self.fault.lock().unwrap() = fault;
-        let set = |may_wait, panics| {
+        let set = |may_wait, fault| {
             self.disks.iter().for_each(|disk| {
                 disk.set_may_wait(may_wait);
-                disk.set_panics(panics);
+                disk.set_panics(fault == Some(Fault::Panics));
+                disk.set_fails(fault == Some(Fault::Io));
             });
         };
-        set(true, fault == Some(Fault::Panics));
+        set(true, fault);
         // As the pool does it.
         let _ = catch_unwind(AssertUnwindSafe(task));
-        set(false, false);
+        set(false, None);
     }
 
     pub(crate) fn counts(&self) -> Stats {
@@ -340,9 +348,6 @@ fn deliver(inbox: Sender<Message>, waker: impl Wake, files: &Disks, fault: &Arc<
                 TaskOutcome::Opened(Ok(ContentFile::fake(disk)))
             }
             (TaskKey::Check(_), Some(Fault::Damaged)) => TaskOutcome::Checked(Err("damaged (simulated)".to_owned())),
-            (TaskKey::Read { .. } | TaskKey::Lookup { .. }, Some(Fault::Io)) => {
-                TaskOutcome::Read(Err(ReadError::Io(io::ErrorKind::Other)))
-            }
             (TaskKey::Check(_) | TaskKey::Read { .. } | TaskKey::Lookup { .. }, _) => done.outcome,
         };
         // A worker that has ended needs to be told nothing.

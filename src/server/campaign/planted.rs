@@ -67,8 +67,8 @@ mistakes! {
     ParkedKeepsArming,
     /// Cold send: its client is cut for what the disk does not do.
     ParkedOwesTime,
-    /// Cold send: a failed read is taken for success.
-    ParkedIgnoresFailure,
+    /// Cold read: one that failed is taken for one that did not.
+    ColdFailureBelieved,
     /// Buffer return: an outgoing is used again as it is.
     ReturnNotCleared,
     /// Buffer return: large ones are kept too.
