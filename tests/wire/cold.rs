@@ -34,13 +34,25 @@ struct Site {
 impl Site {
     /// `None`, and said so: the disk does not tell.
     fn new() -> Option<Site> {
+        Site::within(None)
+    }
+
+    /// `wrap` lies before and behind the payloads of the pack.
+    fn within(wrap: Option<Vec<u8>>) -> Option<Site> {
         let folder = Folder::on_disk();
         let packed: Vec<_> = PACKED.iter().map(|&size| noise(size as u64, size)).collect();
         let files: Vec<_> = FILES.iter().map(|&size| noise(size as u64, size)).collect();
         let keys: Vec<String> = PACKED.iter().map(|size| format!("/{size}")).collect();
         let bodies: Vec<_> = packed.iter().map(|content| [(Identity, content.as_slice())]).collect();
         let entry = |(key, bodies): (_, _)| Entry { key, content_type: "text/plain", bodies, ..Entry::default() };
-        let entries: Vec<_> = keys.iter().map(String::as_str).zip(bodies.iter().map(|body| &body[..])).map(entry).collect();
+        let mut entries: Vec<_> =
+            keys.iter().map(String::as_str).zip(bodies.iter().map(|body| &body[..])).map(entry).collect();
+        let wraps: Vec<Vec<u8>> = wrap.map_or(vec![], |bytes| vec![bytes.clone(), bytes.iter().rev().copied().collect()]);
+        let wraps: Vec<_> = wraps.iter().map(|bytes| [(Identity, bytes.as_slice())]).collect();
+        if let [before, behind] = &wraps[..] {
+            entries.insert(0, entry(("/before", &before[..])));
+            entries.push(entry(("/behind", &behind[..])));
+        }
         let mut paths = vec![folder.write("content.badger", &pack_bytes(&entries))];
         std::fs::create_dir(folder.path().join("files")).unwrap();
         paths.extend(files.iter().map(|bytes| folder.write(&format!("files/{}", bytes.len()), bytes)));
@@ -93,20 +105,17 @@ fn evict_and_ask(server: &Running, site: &Site) {
     site.paths().iter().for_each(|(path, content)| ask(&mut client, path, content));
     for (path, content) in site.paths() {
         let mut each = |ask: &mut dyn FnMut(&mut Client)| {
-            site.evict();
             let before = cold(&server.stats());
-            ask(&mut client);
-            server.until(&format!("cold reads for {path}"), |stats| cold(stats) > before);
+            // What was in memory a moment ago is taken to be there: not for ever.
+            until(&format!("cold reads for {path}"), || {
+                site.evict();
+                ask(&mut client);
+                cold(&server.stats()) > before
+            });
         };
         each(&mut |client| ask(client, &path, content));
         each(&mut |client| ask_part(client, &path, content, 100, 800));
         each(&mut |client| ask_part(client, &path, content, content.len() / 2, content.len() - 1));
-        each(&mut |client| {
-            let ranges = format!("Range: bytes=0-99,{}-\r\n", content.len() - 300);
-            let answer = client.ask("GET", &path, &ranges);
-            assert_eq!(answer.status, 206, "{path}: {}", answer.head);
-            assert!(answer.body.windows(300).any(|part| part == &content[content.len() - 300..]));
-        });
     }
     let stats = server.stats();
     assert_eq!((stats.responses_5xx, stats.files_truncated, stats.content_failures), (0, 0, 0), "{stats:?}");
@@ -136,18 +145,17 @@ fn evicted_before_it_is_mapped(stage: &Stage) {
         return;
     }
     badgerserver::guard_mapped_files().unwrap();
-    let Some(site) = Site::new() else { return };
-    let mut server = None;
-    for (path, content) in site.paths().into_iter().take(PACKED.len()) {
+    // What opening the pack touches, and what the kernel reads around that, is far from the payloads.
+    let Some(site) = Site::within(Some(noise(1, 12 << 20))) else { return };
+    // A longer one is checked by a task wherever it is.
+    for (path, content) in site.paths().into_iter().filter(|path| path.1.len() <= 256 * 1024) {
         let router = site.router();
         site.evict();
         let running = stage.serve(router);
         ask(&mut running.connect(), &path, content);
         let stats = running.until(&format!("cold checks of {path}"), |stats| cold(stats) > 0);
         assert_eq!(stats.responses_5xx, 0, "{stats:?}");
-        server = Some(running);
     }
-    drop(server);
 }
 
 /// Many clients, some of whom leave in the middle, while everything is evicted over and over.

@@ -326,7 +326,7 @@ impl House {
 /// How long a task takes.
 fn task_time(random: &mut Random, late_tasks: bool) -> u64 {
     match random.below(10) {
-        0 if late_tasks => (20 + random.below(60)) * SECOND,
+        0..=1 if late_tasks => (20 + random.below(60)) * SECOND,
         0 | 1 => random.below(5 * SECOND),
         2..=4 => random.below(SECOND / 20),
         _ => 0,
