@@ -103,7 +103,8 @@ impl Pack {
     pub(crate) fn chunks_around(&self, offset: u64, bytes: u64) -> (u64, u64) {
         match self.inner.chunk_numbers(offset, bytes) {
             Ok(chunks) if !chunks.is_empty() => {
-                let (first, last) = (self.inner.map.chunk_span(chunks.start), self.inner.map.chunk_span(chunks.end - 1));
+                let (first, last) =
+                    (self.inner.map.chunk_span(chunks.start), self.inner.map.chunk_span(chunks.end - 1));
                 (first.offset, last.end() - first.offset)
             }
             Ok(_) | Err(_) => (offset, bytes),

@@ -49,12 +49,8 @@ impl Files for Fixed {
     }
 
     fn open(&mut self, mount: u32, file: u64) -> FileState {
-        match self.0 {
-            FileState::Open { len, last_modified, .. } => {
-                FileState::Open { source: SourceId(1000 + 10 * mount + file as u32), len, last_modified }
-            }
-            state => state,
-        }
+        let FileState::Open { len, last_modified, .. } = self.0 else { return self.0 };
+        FileState::Open { source: SourceId(1000 + 10 * mount + file as u32), len, last_modified }
     }
 }
 

@@ -232,8 +232,11 @@ impl Content {
                     let is_wanted = || !is_cancelled.load(Ordering::Relaxed);
                     let read = if is_wanted() { file.bring_in(start, end - start, is_wanted) } else { Ok(()) };
                     drop(file);
-                    promise.outcome =
-                        if is_cancelled.load(Ordering::Relaxed) { TaskOutcome::Cancelled } else { TaskOutcome::Read(read) };
+                    promise.outcome = if is_cancelled.load(Ordering::Relaxed) {
+                        TaskOutcome::Cancelled
+                    } else {
+                        TaskOutcome::Read(read)
+                    };
                 }),
             )
         });
@@ -434,7 +437,8 @@ impl Content {
         if span.len > COPY_BYTES_MAX_BATCHED {
             return Ready::Now;
         }
-        let Some(cold) = self.resident.first_cold(&file, span.offset, span.len).filter(|_| !planted!(ColdCopied)) else {
+        let Some(cold) = self.resident.first_cold(&file, span.offset, span.len).filter(|_| !planted!(ColdCopied))
+        else {
             file.prefetch(span.offset, span.len);
             return Ready::Now;
         };

@@ -99,7 +99,8 @@ impl Queue {
         }
         let count = |threads| (threads < unfinished.min(crew.threads_max)).then_some(threads + 1);
         // When there can be no more, those that are there take all tasks, one after the other.
-        if crew.threads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).is_ok() && crew.add_thread().is_err() {
+        if crew.threads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, count).is_ok() && crew.add_thread().is_err()
+        {
             crew.threads.fetch_sub(1, Ordering::Relaxed);
         }
         true

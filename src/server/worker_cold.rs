@@ -10,12 +10,12 @@
 //! Meanwhile the client owes nothing: its time to take the answer starts anew.
 #![forbid(unsafe_code)]
 
-use super::super::content::{Reading, TaskKey};
-use super::super::planted::planted;
-use super::super::slots::SlotId;
 use super::{Said, Worker};
 use crate::limits::PREPARE_NANOS_MAX;
 use crate::ring::{Cold, Outgoing, Ring, Token};
+use crate::server::content::{Reading, TaskKey};
+use crate::server::planted::planted;
+use crate::server::slots::SlotId;
 
 /// Times that bytes are read for one send before they are sent without a question: memory so short that they leave it
 /// within microseconds, and the loop may as well wait for the disk.

@@ -47,7 +47,8 @@ impl Site {
         let entry = |(key, bodies): (_, _)| Entry { key, content_type: "text/plain", bodies, ..Entry::default() };
         let mut entries: Vec<_> =
             keys.iter().map(String::as_str).zip(bodies.iter().map(|body| &body[..])).map(entry).collect();
-        let wraps: Vec<Vec<u8>> = wrap.map_or(vec![], |bytes| vec![bytes.clone(), bytes.iter().rev().copied().collect()]);
+        let wraps: Vec<Vec<u8>> =
+            wrap.map_or(vec![], |bytes| vec![bytes.clone(), bytes.iter().rev().copied().collect()]);
         let wraps: Vec<_> = wraps.iter().map(|bytes| [(Identity, bytes.as_slice())]).collect();
         if let [before, behind] = &wraps[..] {
             entries.insert(0, entry(("/before", &before[..])));

@@ -125,7 +125,16 @@ impl House {
     }
 
     pub(crate) fn turn(&mut self) -> bool {
+        let aside: Vec<u32> = self.worker.parked.keys().copied().collect();
+        let serials = |house: &House| -> Vec<(u32, u32)> {
+            house.worker.slots.each().map(|(slot, entry)| (slot, entry.serial)).collect()
+        };
+        let (before, cut) = (serials(self), self.counts().closed_send_time);
         let goes_on = self.worker.turn().unwrap();
+        // Whoever waits for the disk takes nothing, and nobody blames it for that.
+        let after = serials(self);
+        let gone = before.iter().filter(|id| !after.contains(id) && !aside.contains(&id.0)).count() as u64;
+        assert!(self.counts().closed_send_time - cut <= gone, "a client was cut for what the disk did not do");
         let era = self.clients.now().nanos >> ERA_SHIFT;
         if std::mem::replace(&mut self.era, era) != era {
             self.disks.iter().for_each(|disk| disk.forget_use());
@@ -227,6 +236,11 @@ impl House {
     /// Has all that may leave memory do so.
     pub(crate) fn cool_all(&mut self) {
         self.disks.iter().for_each(|disk| disk.cool(0..disk.pages()));
+    }
+
+    /// Sends that wait for their content.
+    pub(crate) fn parked(&self) -> usize {
+        self.worker.parked.len()
     }
 
     /// How often the loop has waited for a disk.

@@ -78,9 +78,8 @@ fn preadv2(file: &File, slices: &[libc::iovec], offset: libc::off64_t, flags: li
     let (low, high) = (offset as libc::c_ulong, (offset as u64 >> 32) as libc::c_ulong);
     // SAFETY: private to this file, whose callers make each slice of memory that they own, that is valid for writing, and
     // that nobody reads before the call is over; the kernel may write to one place several times. The file is open.
-    let read = unsafe {
-        libc::syscall(libc::SYS_preadv2, file.as_raw_fd(), slices.as_ptr(), slices.len(), low, high, flags)
-    };
+    let read =
+        unsafe { libc::syscall(libc::SYS_preadv2, file.as_raw_fd(), slices.as_ptr(), slices.len(), low, high, flags) };
     read as libc::ssize_t
 }
 

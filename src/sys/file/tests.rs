@@ -66,11 +66,7 @@ fn a_file_cut_short_is_an_error_however_it_is_read() {
         disk.try_clone().unwrap().set_len(4096).unwrap();
         let mut into = [0; 100];
         let before = file.read_at(0, &mut into).and_then(|()| file.is_whole());
-        assert_eq!(
-            before.is_ok(),
-            name != "mapped",
-            "{name}: only a mapping that ends with the file sees every cut"
-        );
+        assert_eq!(before.is_ok(), name != "mapped", "{name}: only a mapping that ends with the file sees every cut");
         assert_eq!(file.read_at(30_000, &mut into), Err(ReadError::Truncated), "{name}");
     }
 }
