@@ -61,7 +61,7 @@ impl Backend {
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 fn try_uring() -> io::Result<Chosen> {
     // Android's filter for apps ends a process that only tries.
-    if is_android() {
+    if crate::sys::process::is_android() {
         return Err(io::Error::new(io::ErrorKind::Unsupported, "Android forbids io_uring; use auto or epoll"));
     }
     // In a thread of its own: the kernel interrupts the calls of a thread that had a ring.
@@ -91,12 +91,6 @@ fn try_uring() -> io::Result<Chosen> {
         io::ErrorKind::Unsupported,
         "there is no io_uring backend for this processor; use auto or epoll",
     ))
-}
-
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-fn is_android() -> bool {
-    let linker = |name| std::path::Path::new(name).exists();
-    std::env::var_os("ANDROID_ROOT").is_some() || linker("/system/bin/linker") || linker("/system/bin/linker64")
 }
 
 impl fmt::Display for Backend {

@@ -83,7 +83,7 @@ impl Run<'_> {
             self.house.swap(self.shelf, damaged);
             self.say(|run| format!("generation {}, damaged: {damaged:?}", run.house.made.len()));
         }
-        if self.climate.cuts && self.chance(40) {
+        if self.climate.cuts && self.chance(20) {
             let what = self.house.cut(&mut self.random, self.shelf);
             self.say(|_| what);
         }

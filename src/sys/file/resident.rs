@@ -3,7 +3,7 @@
 //! The kernel is asked by a read that may not wait (`preadv2` with `RWF_NOWAIT`, Linux 4.14): it stops at the first page
 //! that is not in memory, and by the way starts to read that one. `mincore` and `cachestat` would be cheaper and tell the
 //! truth only to those who own the file. Where the kernel or the file system cannot be asked (memory file systems of old
-//! kernels, FUSE, NFS), a file counts as being in memory.
+//! kernels, FUSE, NFS, anything on Android), a file counts as being in memory.
 //!
 //! What was found there is noted, and not asked again for a second: pages that were used a moment ago are not those that
 //! the kernel lets go.
@@ -17,6 +17,7 @@
 
 use super::{ContentFile, Store};
 use crate::pack::source::ReadError;
+use crate::sys::process::is_android;
 use crate::sys::{counted, retried};
 use std::fs::File;
 use std::io;
@@ -40,6 +41,10 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// Whether the kernel answers such questions about this file.
 pub(super) fn is_told(file: &File) -> bool {
+    // Before Android 13 its filter for apps does not know the call.
+    if is_android() {
+        return false;
+    }
     match read_now(file, 0, 1) {
         Ok(_) => true,
         Err(error) => error.kind() == io::ErrorKind::WouldBlock,
