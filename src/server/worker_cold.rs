@@ -72,9 +72,6 @@ impl<R: Ring> Worker<R> {
         let Some(until) = self.parked.get(&slot).map(|parked| parked.until) else { return false };
         let Some(entry) = self.slots.get_mut(slot) else { return false };
         let id = SlotId { slot, serial: entry.serial };
-        if planted!(ParkedOwesTime) {
-            return false;
-        }
         if until <= self.moment.nanos {
             if let Some(parked) = self.parked.remove(&slot) {
                 self.content.leave(id);

@@ -82,7 +82,7 @@ impl Climate {
             limits.connections_per_address_max = 1 + random.below(2) as usize;
         }
         let tasks_max = if random.below(6) == 0 { random.below(3) as usize } else { usize::MAX };
-        let task_faults = if random.below(6) == 0 { 30 } else { 0 };
+        let task_faults = if random.below(4) == 0 { 30 } else { 0 };
         let late_tasks = random.below(8) == 0;
         let drain_time = Duration::from_millis(random.below(20_000));
         let drain = (random.below(3) == 0).then(|| (random.below(300), drain_time));

@@ -65,8 +65,6 @@ mistakes! {
     ParkedForgotten,
     /// Cold send: while it waits it counts as being sent.
     ParkedKeepsArming,
-    /// Cold send: its client is cut for what the disk does not do.
-    ParkedOwesTime,
     /// Cold read: one that failed is taken for one that did not.
     ColdFailureBelieved,
     /// Buffer return: an outgoing is used again as it is.

@@ -133,6 +133,6 @@ impl Run<'_> {
 }
 
 fn draw_fault(random: &mut Random, percent: u64) -> Option<Fault> {
-    let faults = [Fault::OutOfDescriptors, Fault::Io, Fault::Missing, Fault::Damaged, Fault::Panics];
+    let faults = [Fault::OutOfDescriptors, Fault::Io, Fault::Io, Fault::Missing, Fault::Damaged, Fault::Panics];
     (random.below(100) < percent).then(|| faults[random.below(faults.len() as u64) as usize])
 }
