@@ -233,6 +233,44 @@ fn what_a_method_has_changed_is_not_denied() {
 }
 
 #[test]
+fn a_handler_that_asks_changes_nothing_that_a_condition_guards() {
+    // (field, what it comes to for something that is there, for what is not there yet, for a tag with a quote too many)
+    for (name, value, kept, unkept, misquoted) in [
+        ("If-Match", "\"kept\"", 204, 412, 412),
+        ("If-Match", "\"x\", \"kept\"", 204, 412, 412),
+        ("If-Match", "W/\"kept\"", 412, 412, 412),
+        ("If-Match", "\"x\"", 412, 412, 412),
+        ("If-Match", "x", 412, 412, 412),
+        ("If-Match", "*", 204, 412, 412),
+        ("If-None-Match", "*", 412, 204, 412),
+        ("If-None-Match", "\"kept\"", 412, 204, 412),
+        ("If-None-Match", "W/\"kept\"", 412, 204, 412),
+        ("If-None-Match", "\"x\"", 204, 204, 412),
+        ("If-Unmodified-Since", SAME, 204, 204, 412),
+        ("If-Unmodified-Since", EARLIER, 412, 204, 412),
+        ("If-Unmodified-Since", "x", 204, 204, 412),
+        ("If-Modified-Since", LATER, 204, 204, 412),
+        ("X-A", "b", 204, 204, 204),
+    ] {
+        for (target, expected) in [("/kept", kept), ("/unkept", unkept), ("/misquoted", misquoted)] {
+            assert_eq!(
+                ask(&mut client(), "PUT", target, &[(name, value)]).status(),
+                expected,
+                "{target} {name}: {value}"
+            );
+        }
+    }
+    for (fields, expected) in [
+        ([("If-Match", "\"kept\""), ("If-Unmodified-Since", EARLIER)], 204),
+        ([("If-Match", "\"kept\""), ("If-None-Match", "*")], 412),
+        ([("If-Unmodified-Since", SAME), ("If-None-Match", "\"x\"")], 204),
+        ([("If-None-Match", "\"x\""), ("If-Modified-Since", LATER)], 204),
+    ] {
+        assert_eq!(ask(&mut client(), "PUT", "/kept", &fields).status(), expected, "{fields:?}");
+    }
+}
+
+#[test]
 fn if_range_holds_for_the_very_same_only() {
     for (value, expected) in [
         ("TAG", 206),

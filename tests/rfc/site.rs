@@ -1,8 +1,9 @@
 //! What is asked: a pack under `/p` and a few handlers.
 
 use crate::ways::Client;
+use badgerserver::http::conditional::Current;
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
-use badgerserver::{Method, Mount, Pack, Response, Router};
+use badgerserver::{Method, Mount, Pack, Request, Response, Router};
 use std::io::Cursor;
 
 /// Sun, 06 Nov 1994 08:49:37 GMT.
@@ -65,7 +66,18 @@ pub(crate) fn router() -> Router {
             Response::text(lines.join("\n"))
         })
         .get("/status/{code}", |request| Response::text("body").status(request.param("code").parse().unwrap_or(0)))
+        .route(Method::Put, "/kept", |request| change(request, Some(KEPT)))
+        .route(Method::Put, "/unkept", |request| change(request, None))
+        .route(Method::Put, "/misquoted", |request| change(request, Some(Current { etag: Some("\"kept\""), ..KEPT })))
         .route(Method::Post, "/change", |_| Response::text("changed").etag("new"))
+}
+
+/// What `/kept` has.
+const KEPT: Current<'_> = Current { etag: Some("kept"), last_modified: Some(CHANGED) };
+
+/// Handlers that look at the conditions before they change what they have.
+fn change(request: &Request<'_>, current: Option<Current<'_>>) -> Response {
+    if request.may_change(current) { Response::new(204) } else { Response::new(412) }
 }
 
 pub(crate) fn client() -> Client {
