@@ -226,9 +226,14 @@ pub(crate) fn own_bytes() -> u64 {
     status_bytes("RssAnon:")
 }
 
+/// Whether a sanitizer is compiled in: memory and times are its own then.
+pub(crate) fn is_sanitized() -> bool {
+    std::env::var_os("BADGER_SANITIZED").is_some()
+}
+
 /// That memory has not grown by more than `bound`. Under a sanitizer, which keeps what was freed, it says nothing.
 pub(crate) fn assert_memory(grown: u64, bound: u64, what: &str) {
-    if std::env::var_os("BADGER_SANITIZED").is_some() {
+    if is_sanitized() {
         return skip(&format!("memory is a sanitizer's: {what}"));
     }
     assert!(grown < bound, "{what}: {grown} bytes of memory, {bound} are allowed");

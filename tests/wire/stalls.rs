@@ -8,7 +8,7 @@
 
 use crate::client::{Client, request};
 use crate::content::{noise, sizes};
-use crate::stage::{Folder, Stage, skip};
+use crate::stage::{Folder, Stage, is_sanitized, skip};
 use crate::system;
 use badgerserver::{Response, Router};
 use std::io::{Read, Write};
@@ -55,7 +55,7 @@ fn lazy(address: SocketAddr) -> Client {
 fn shortest(mut ask: impl FnMut()) -> Duration {
     let mut shortest = Duration::MAX;
     for number in 0..TRIES_MAX {
-        if number >= TRIES && shortest < STALL {
+        if number >= TRIES && (shortest < STALL || is_sanitized()) {
             break;
         }
         let start = Instant::now();
@@ -95,8 +95,11 @@ fn no_size_stalls(stage: &Stage) {
             }
         }
     }
-    assert!(slow.is_empty(), "late each of {TRIES_MAX} times: {slow:?}");
     assert!(contents.len() > 150 && contents[0] == noise(1, 1));
+    if is_sanitized() {
+        return skip("times are a sanitizer's: every size was answered, and how soon says nothing");
+    }
+    assert!(slow.is_empty(), "late each of {TRIES_MAX} times: {slow:?}");
 }
 
 /// The canary: head and body by two calls, and Nagle's algorithm left on.
