@@ -55,7 +55,8 @@ fn lazy(address: SocketAddr) -> Client {
 fn shortest(mut ask: impl FnMut()) -> Duration {
     let mut shortest = Duration::MAX;
     for number in 0..TRIES_MAX {
-        if number >= TRIES && (shortest < STALL || is_sanitized()) {
+        let is_enough = if is_sanitized() { number >= 1 } else { number >= TRIES && shortest < STALL };
+        if is_enough {
             break;
         }
         let start = Instant::now();
