@@ -46,7 +46,8 @@ impl Stage {
     /// Whether this process is the test's own. If it is not, one is started and its outcome is this test's.
     pub(crate) fn alone(&self) -> bool {
         if std::env::var(ALONE).is_ok_and(|name| name == self.name) {
-            system::end_after(90);
+            // A sanitizer makes everything ten times as slow.
+            system::end_after(if is_sanitized() { 900 } else { 90 });
             return true;
         }
         let child = Command::new(std::env::current_exe().unwrap())
