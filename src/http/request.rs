@@ -3,8 +3,8 @@
 
 use super::conditional::{self, Current, Outcome, Preconditions, Validators};
 use super::encoding::{self, Encoding};
+use super::fields::{Fields, Known};
 use super::method::Method;
-use super::parse::{Fields, Known};
 use super::response::is_etag;
 use std::net::SocketAddr;
 

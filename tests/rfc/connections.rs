@@ -2,8 +2,9 @@
 //! backend's own connections.
 
 use crate::answers::{bytes_of, check, check_all};
+use crate::backends::backends;
 use crate::site::{client, noise, router};
-use crate::ways::{Client, PATIENCE, backends, rest, send, serve};
+use crate::ways::{Client, PATIENCE, rest, send, serve};
 use badgerserver::{Limits, Response, Router};
 use std::io::{Read, Write};
 use std::net::Shutdown;

@@ -4,6 +4,8 @@
 //! Every rule is asked of the protocol alone and, with the same bytes, over real sockets on each backend (`ways.rs`).
 
 mod answers;
+#[path = "../backends/mod.rs"]
+mod backends;
 mod site;
 mod table;
 mod ways;

@@ -2,27 +2,16 @@
 //! The same bytes must have the same answers, so that what holds for one way holds for all.
 
 use crate::answers::bytes_of;
+use crate::backends::backends;
 use crate::site::router;
 use badgerserver::{Backend, Handle, Limits, Router, Server, TestClient, TestResponse};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::{Arc, LazyLock, Once};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// Ends a test that has failed.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Those that run here.
-pub(crate) fn backends() -> impl Iterator<Item = Backend> {
-    [Backend::Epoll, Backend::IoUring].into_iter().filter(|backend| match backend.check() {
-        Ok(()) => true,
-        Err(why) => {
-            static ONCE: Once = Once::new();
-            ONCE.call_once(|| eprintln!("rfc: skipped, every rule on one backend: {why}"));
-            false
-        }
-    })
-}
 
 pub(crate) fn serve(backend: Backend, limits: Limits, router: Router) -> Handle {
     let builder = Server::builder().backend(backend).workers(1).limits(limits).listen("127.0.0.1:0");

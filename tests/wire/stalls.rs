@@ -98,7 +98,7 @@ fn no_size_stalls(stage: &Stage) {
     }
     assert!(contents.len() > 150 && contents[0] == noise(1, 1));
     if is_sanitized() {
-        return skip("times are a sanitizer's: every size was answered, and how soon says nothing");
+        return println!("not looked at, since times are a sanitizer's: how soon each size was answered");
     }
     assert!(slow.is_empty(), "late each of {TRIES_MAX} times: {slow:?}");
 }
