@@ -77,12 +77,20 @@ fn be_a_crowd() -> bool {
             let _ = is_told.send(());
         });
         let head = b"GET / HTTP/1.1\r\nHost: wire.test\r\nX: ";
-        // One byte a fifth of a second each, until the server has had enough of all of them.
-        for at in 0.. {
+        // One byte a fifth of a second each, a hundredth of them at a time as strangers would, until this process is told
+        // to end; the server has had enough of all of them before.
+        let of_group = streams.len().div_ceil(100);
+        let mut groups: Vec<Vec<TcpStream>> = Vec::new();
+        while !streams.is_empty() {
+            groups.push(streams.split_off(streams.len().saturating_sub(of_group)));
+        }
+        'trickle: for at in 0.. {
             let byte = [*head.get(at).unwrap_or(&b'x')];
-            streams.retain_mut(|stream| stream.write_all(&byte).is_ok());
-            if told.recv_timeout(Duration::from_millis(200)) != Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-                break;
+            for group in &mut groups {
+                group.retain_mut(|stream| stream.write_all(&byte).is_ok());
+                if told.recv_timeout(Duration::from_millis(2)) != Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                    break 'trickle;
+                }
             }
         }
     } else {
@@ -188,7 +196,7 @@ fn times(client: &mut Client, count: usize) -> Vec<Duration> {
 }
 
 fn heads_that_never_end(stage: &Stage) {
-    const REQUESTS: usize = 4_000;
+    const REQUESTS: usize = 20_000;
     if be_a_crowd() || !stage.alone() {
         return;
     }
@@ -208,11 +216,12 @@ fn heads_that_never_end(stage: &Stage) {
     with.sort_unstable();
     let p99 = |times: &[Duration]| times[times.len() * 99 / 100];
     println!(
-        "{MEASURED}p99 of {} requests before: {:?}; of {} with {count} heads that never end: {:?}",
+        "{MEASURED}p99 of {} requests alone: {:?}; of {} while {count} heads never end: {:?}, {:.2} times as long",
         before.len(),
         p99(&before),
         with.len(),
-        p99(&with)
+        p99(&with),
+        p99(&with).as_secs_f64() / p99(&before).as_secs_f64()
     );
     // Each of them is answered 408 and closed, and nobody else is.
     let stats = server.until("the cuts", |stats| stats.requests_timed_out + stats.closed_head_time >= count);

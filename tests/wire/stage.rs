@@ -47,7 +47,8 @@ impl Stage {
     /// Whether this process is the test's own. If it is not, one is started and its outcome is this test's.
     pub(crate) fn alone(&self) -> bool {
         if std::env::var(ALONE).is_ok_and(|name| name == self.name) {
-            system::end_after(90);
+            // A sanitizer makes everything ten times as slow.
+            system::end_after(if is_sanitized() { 900 } else { 90 });
             return true;
         }
         let child = Command::new(std::env::current_exe().unwrap())
@@ -233,9 +234,14 @@ pub(crate) fn own_bytes() -> u64 {
     status_bytes("RssAnon:")
 }
 
+/// Whether a sanitizer is compiled in: memory and times are its own then.
+pub(crate) fn is_sanitized() -> bool {
+    std::env::var_os("BADGER_SANITIZED").is_some()
+}
+
 /// That memory has not grown by more than `bound`. Under a sanitizer, which keeps what was freed, it says nothing.
 pub(crate) fn assert_memory(grown: u64, bound: u64, what: &str) {
-    if std::env::var_os("BADGER_SANITIZED").is_some() {
+    if is_sanitized() {
         return println!("not looked at, since memory is a sanitizer's: {what}");
     }
     assert!(grown < bound, "{what}: {grown} bytes of memory, {bound} are allowed");
