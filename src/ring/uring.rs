@@ -28,7 +28,7 @@ use super::transmit::{Attempt, Sending};
 use super::{Completion, Ending, Now, Outgoing, Ring, Token, read_clock};
 use crate::limits::RECEIVE_BYTES;
 use crate::sys::socket::{Accepting, BACKLOG_CONNECTIONS, is_of_one_connection};
-use crate::sys::uring::{Event, Interest, Kernel, Operation, Outcome, Times};
+use crate::sys::uring::{Event, Features, Interest, Kernel, Operation, Outcome, Times};
 use crate::sys::{self, Listener, Peer, Socket};
 use operations::{Kind, NO_RECORD, Operations};
 use std::collections::VecDeque;
@@ -64,7 +64,7 @@ pub(crate) struct Uring {
     current: Current,
     own_buffer: Box<[u8]>,
     doorbell: Doorbell,
-    /// The kernel knows receives that go on by themselves (Linux 6.0).
+    /// The kernel knows receives that go on by themselves, as far as we know.
     receives_again: bool,
     now: Now,
     /// Counts the turns, from 1.
@@ -147,11 +147,15 @@ impl Uring {
     /// # Errors
     /// Not known to this kernel, not allowed, or out of descriptors or memory.
     pub(crate) fn new() -> io::Result<Uring> {
+        Uring::with(Features::ALL)
+    }
+
+    /// The same with some of what the kernel has.
+    pub(super) fn with(wanted: Features) -> io::Result<Uring> {
         sys::thread::block_broken_pipe_signal()?;
-        let kernel = Kernel::new()?;
+        let kernel = Kernel::new(wanted)?;
         let mut ring = Uring {
             following: vec![NO_BUFFER; usize::from(sys::uring::BUFFERS)].into(),
-            kernel,
             operations: Operations::default(),
             connections: Vec::new(),
             free: Vec::new(),
@@ -163,12 +167,18 @@ impl Uring {
             current: Current::Nowhere,
             own_buffer: vec![0; RECEIVE_BYTES].into(),
             doorbell: Doorbell::new()?,
-            receives_again: true,
+            receives_again: kernel.features().receive_again,
             now: read_clock(),
             turn: 1,
+            kernel,
         };
         ring.watch_doorbell();
         Ok(ring)
+    }
+
+    /// What it uses of what kernels have.
+    pub(super) fn features(&self) -> Features {
+        Features { receive_again: self.receives_again, ..self.kernel.features() }
     }
 
     fn watch_doorbell(&mut self) {
@@ -215,6 +225,10 @@ impl Uring {
     }
 
     fn arm_receive(&mut self, record: u32) {
+        if !self.kernel.features().buffer_ring {
+            // The kernel has nowhere to put bytes by itself: it tells that some are there.
+            return self.arm_poll(Kind::Bytes, record);
+        }
         let is_known = std::mem::replace(&mut self.connections[record as usize].is_known, true);
         // The first is for one request: when it is the only one, closing needs no cancel.
         let times = if is_known && self.receives_again { Times::Again } else { Times::Once };
@@ -690,6 +704,6 @@ impl Drop for Uring {
     fn drop(&mut self) {
         self.put_back();
         // The sockets and sends are let go of by their own drops, after this.
-        self.kernel.end_all(LAST_OPERATION);
+        self.kernel.end_all(self.operations.under_way(), LAST_OPERATION);
     }
 }

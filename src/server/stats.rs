@@ -56,8 +56,10 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Connections accepted.
+    /// Connections taken up by the worker that serves them.
     connections_accepted,
+    /// Connections that the worker which accepted them handed to one that had fewer.
+    connections_handed_over,
     /// Connections open now.
     connections_open,
     /// Times accepting paused because `connections_max` was reached.

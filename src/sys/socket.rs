@@ -104,6 +104,21 @@ impl Listener {
         Ok(Listener { socket, local, made: None })
     }
 
+    /// Has the kernel keep a TCP connection to itself until its first bytes have come, or until about `seconds` have passed.
+    /// A unix socket has no such thing.
+    ///
+    /// # Errors
+    /// What the kernel says: an Internet socket that is not TCP.
+    pub(crate) fn defer_accept(&self, seconds: u32) -> io::Result<()> {
+        match self.local {
+            Peer::Inet(_) => {
+                let seconds = c_int::try_from(seconds).unwrap_or(c_int::MAX);
+                set_int_option(self.socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, &[seconds])
+            }
+            Peer::Unix => Ok(()),
+        }
+    }
+
     /// A listener that says it listens at `local`, and that nobody can connect to: for backends that make up their
     /// connections.
     #[cfg(any(test, fuzzing))]
@@ -399,6 +414,11 @@ impl Storage {
     }
 }
 
+/// A TCP socket that is nowhere yet.
+pub(super) fn unconnected() -> io::Result<OwnedFd> {
+    stream_socket(libc::AF_INET)
+}
+
 fn stream_socket(family: c_int) -> io::Result<OwnedFd> {
     // SAFETY: takes no pointer.
     let descriptor =
@@ -517,6 +537,22 @@ mod tests {
             let flags = unsafe { libc::fcntl(socket.as_raw_fd(), query) };
             assert_ne!(flags & wanted, 0);
         }
+    }
+
+    #[test]
+    fn a_deferred_connection_is_accepted_with_its_bytes() {
+        let listener = Listener::bind_inet("127.0.0.1:0".parse().unwrap()).unwrap();
+        listener.defer_accept(60).unwrap();
+        let Peer::Inet(local) = listener.local() else { panic!() };
+        let mut silent = TcpStream::connect(local).unwrap();
+        let mut speaks = TcpStream::connect(local).unwrap();
+        io::Write::write_all(&mut speaks, b"x").unwrap();
+        let (socket, peer) = accepted(&listener);
+        assert_eq!(peer, Peer::Inet(speaks.local_addr().unwrap()), "not the one that came first");
+        assert_eq!(socket.recv(&mut [0; 8]).unwrap(), 1, "its bytes are there already");
+        assert!(matches!(listener.accept(), Accepting::Empty));
+        io::Write::write_all(&mut silent, b"x").unwrap();
+        assert_eq!(accepted(&listener).1, Peer::Inet(silent.local_addr().unwrap()));
     }
 
     #[test]

@@ -33,9 +33,11 @@ mod content;
 mod stage;
 mod system;
 
+mod balance;
 mod clients;
 mod crowds;
 mod damage;
+mod deferred;
 mod drain;
 mod exchanges;
 mod handlers;

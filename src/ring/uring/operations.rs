@@ -54,6 +54,15 @@ impl Operations {
         self.all.get(operation.number as usize).filter(|entry| entry.serial == operation.serial)?.kind
     }
 
+    /// All that have not ended, and whether they accept.
+    pub(super) fn under_way(&self) -> impl Iterator<Item = (Operation, bool)> {
+        let all = (0..).zip(&self.all);
+        all.filter_map(|(number, entry)| {
+            let (kind, _) = entry.kind?;
+            Some((Operation { number, serial: entry.serial }, matches!(kind, Kind::Accept(_))))
+        })
+    }
+
     pub(super) fn end(&mut self, operation: Operation) {
         self.all[operation.number as usize].kind = None;
         self.free.push(operation.number);

@@ -6,6 +6,7 @@ use super::super::super::stats::{Stats, WorkerStats};
 use super::super::super::tasks::{Lane, Task};
 use super::super::{Addresses, Listening, Message, Parts, Reporter, Worker};
 use super::climate::{Climate, Store};
+use super::next_door::NextDoor;
 use super::oracle::History;
 use super::script::owned;
 use super::shelf::{Of, Shelf, open_catalogue};
@@ -53,6 +54,8 @@ pub(crate) struct House {
     pub(super) worker: Worker<Sim>,
     pub(crate) clients: Clients,
     pub(super) climate: Climate,
+    /// Another worker of the same server.
+    pub(crate) next_door: NextDoor,
     inbox: Sender<Message>,
     stats: Arc<WorkerStats>,
     tasks: Rc<RefCell<Vec<Started>>>,
@@ -102,7 +105,9 @@ impl House {
         let (first, made) = generation(1, &climate, None, shelf, &files, &mut disks);
         let content = Content::new(first, climate.limits.open_files_max, offload, deliver, Arc::clone(&stats));
         let listening = Listening { socket: Some(Arc::new(Listener::nowhere(Peer::Unix).unwrap())), local: None };
+        let (neighbours, next_door) = NextDoor::new(seed, &climate, sim.waker());
         let parts = Parts {
+            neighbours,
             content,
             addresses: Arc::new(Addresses::new(climate.limits.connections_per_address_max)),
             limits: climate.limits.clone(),
@@ -113,11 +118,13 @@ impl House {
         };
         let worker = Worker::new(sim, parts).unwrap();
         let made = vec![made];
-        House { worker, clients, climate, inbox, stats, tasks, fault, disks, files, made, has_cut: false }
+        House { worker, clients, climate, next_door, inbox, stats, tasks, fault, disks, files, made, has_cut: false }
     }
 
     pub(crate) fn turn(&mut self) -> bool {
+        self.next_door.hand_over(self.clients.now().nanos);
         let goes_on = self.worker.turn().unwrap();
+        self.next_door.take(&self.clients);
         super::invariants::check(self);
         goes_on
     }
@@ -232,7 +239,7 @@ impl House {
 
     /// Whether nothing will happen unless somebody does something.
     pub(crate) fn is_idle(&self) -> bool {
-        self.worker.ring.is_idle()
+        self.worker.ring.is_idle() && self.next_door.on_the_way() == 0
     }
 
     /// Drains what is left, and looks for anything that was kept.
@@ -257,6 +264,7 @@ impl House {
         }
         self.worker.ring.assert_quiet();
         assert_eq!(self.worker.slots.len(), 0);
+        assert_eq!(self.next_door.on_the_way(), 0, "it has ended, and a connection was still on its way to it");
         let counts = self.counts();
         assert_eq!(counts.connections_open, 0);
         assert_eq!(

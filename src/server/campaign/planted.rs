@@ -63,6 +63,10 @@ mistakes! {
     DrainCutsRequests,
     /// Drain: it takes as long as it takes.
     DrainHasNoEnd,
+    /// Drain: what another worker is handing over is not waited for.
+    DrainForgetsArrivals,
+    /// Hand over: who has left still counts.
+    HandOverKeepsCounting,
 }
 
 thread_local! {
