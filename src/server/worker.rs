@@ -252,7 +252,7 @@ impl<R: Ring> Worker<R> {
             return;
         }
         let conn = Conn::new(peer, &self.moment, &self.limits);
-        let id = self.slots.insert(conn, listener, client);
+        let id = self.slots.insert(conn, listener);
         if self.ring.open(id.slot, socket).is_err() {
             self.slots.remove(id.slot);
             self.leave(client);
@@ -515,7 +515,7 @@ impl<R: Ring> Worker<R> {
     fn close(&mut self, slot: u32, ending: Ending) {
         let Some(closed) = self.slots.remove(slot) else { return };
         self.content.leave(SlotId { slot, serial: closed.serial });
-        self.leave(closed.client.filter(|_| !planted!(AcceptKeepsCounting)));
+        self.leave(closed.client().filter(|_| !planted!(AcceptKeepsCounting)));
         self.timers.cancel(slot);
         self.ring.close(slot, ending);
         if !planted!(HandOverKeepsCounting) {
@@ -559,7 +559,7 @@ impl<R: Ring> Worker<R> {
             self.close(slot, if is_over { Ending::Reset } else { Ending::Close });
         }
         // What another worker is handing over has yet to come.
-        self.slots.len() > 0 || (self.neighbours.counted() > 0 && !planted!(DrainForgetsArrivals))
+        self.slots.len() > 0 || self.neighbours.counted() > 0
     }
 
     fn recycle(&mut self, mut outgoing: Box<Outgoing>) {

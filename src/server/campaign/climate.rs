@@ -92,7 +92,7 @@ impl Climate {
         let drain = (random.below(3) == 0).then(|| (random.below(300), drain_time));
         // What goes there comes back whether there is room or not, so there must be.
         let has_room = limits.connections_max == Limits::default().connections_max;
-        let has_neighbour = has_room && random.below(4) == 0;
+        let has_neighbour = has_room && random.below(3) == 0;
         Climate {
             weather,
             limits,

@@ -9,7 +9,7 @@ use crossbeam_channel::{Sender, unbounded};
 use std::sync::Arc;
 
 /// Longest that one is on its way back.
-const WAY_NANOS_MAX: u64 = 5_000_000;
+const WAY_NANOS_MAX: u64 = 500_000_000;
 /// The worker that is tried out.
 const HERE: usize = 0;
 

@@ -63,8 +63,6 @@ mistakes! {
     DrainCutsRequests,
     /// Drain: it takes as long as it takes.
     DrainHasNoEnd,
-    /// Drain: what another worker is handing over is not waited for.
-    DrainForgetsArrivals,
     /// Hand over: who has left still counts.
     HandOverKeepsCounting,
 }
