@@ -33,10 +33,11 @@ use super::chunked::ChunkReader;
 use super::head::{self, Persistence};
 use super::method::Method;
 use super::parse::{self, Framing, Head, Parsed, Refusal};
+use super::peer::PeerAddress;
 use super::plan::{Batch, Reached};
 use super::service::{Service, Stored};
 use crate::limits::{Limits, PREPARE_ATTEMPTS_MAX, PREPARE_NANOS_MAX};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -221,32 +222,6 @@ pub struct Conn {
 }
 
 const _: () = assert!(size_of::<Conn>() <= 120, "a server has one for each idle connection");
-
-/// `Option<SocketAddr>` in three quarters of its size: without the flow label, which the kernel leaves empty.
-#[derive(Clone, Copy, Debug)]
-enum PeerAddress {
-    None,
-    V4(Ipv4Addr, u16),
-    V6(Ipv6Addr, u16, u32),
-}
-
-impl PeerAddress {
-    fn of(address: Option<SocketAddr>) -> PeerAddress {
-        match address {
-            None => PeerAddress::None,
-            Some(SocketAddr::V4(address)) => PeerAddress::V4(*address.ip(), address.port()),
-            Some(SocketAddr::V6(address)) => PeerAddress::V6(*address.ip(), address.port(), address.scope_id()),
-        }
-    }
-
-    fn get(self) -> Option<SocketAddr> {
-        match self {
-            PeerAddress::None => None,
-            PeerAddress::V4(ip, port) => Some(SocketAddrV4::new(ip, port).into()),
-            PeerAddress::V6(ip, port, scope) => Some(SocketAddrV6::new(ip, port, 0, scope).into()),
-        }
-    }
-}
 
 /// What to keep of the bytes that were processed: a head whose body is being read, and what follows.
 struct Keep {

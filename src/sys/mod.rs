@@ -3,6 +3,7 @@
 //! Nothing here decides anything: no retry policy, no queue, no notion of a connection. What a call needs for its
 //! safety is held by the types (`OwnedFd`, slices), and what cannot be held is proved at the block that relies on it.
 
+mod address;
 pub(crate) mod epoll;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -18,8 +19,9 @@ pub(crate) mod time;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) mod uring;
 
+pub(crate) use address::Peer;
 pub(crate) use file::ContentFile;
-pub(crate) use socket::{Listener, Peer, Socket};
+pub(crate) use socket::{Listener, Socket};
 
 /// Error numbers that others tell apart.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
