@@ -248,21 +248,20 @@ impl<R: Ring> Worker<R> {
             self.stats.connections_turned_away.add(1);
         }
         if admission == Admission::Closed {
-            self.neighbours.left();
-            return;
+            return self.departed();
         }
         let conn = Conn::new(peer, &self.moment, &self.limits);
         let id = self.slots.insert(conn, listener);
         if self.ring.open(id.slot, socket).is_err() {
             self.slots.remove(id.slot);
             self.leave(client);
-            self.neighbours.left();
             self.stats.accept_failures.add(1);
-            return;
+            return self.departed();
         }
         self.stats.connections_accepted.add(1);
         self.stats.connections_open.add(1);
-        let has_reached = self.slots.len() >= self.limits.connections_max && !planted!(AcceptAboveLimit);
+        // Those that others are handing over have their places already.
+        let has_reached = self.neighbours.counted() >= self.limits.connections_max && !planted!(AcceptAboveLimit);
         if has_reached && !self.is_at_limit {
             self.is_at_limit = true;
             self.stats.connections_at_limit.add(1);
@@ -518,11 +517,16 @@ impl<R: Ring> Worker<R> {
         self.leave(closed.client().filter(|_| !planted!(AcceptKeepsCounting)));
         self.timers.cancel(slot);
         self.ring.close(slot, ending);
+        self.stats.connections_open.sub(1);
+        self.departed();
+    }
+
+    /// A connection that was counted is gone, or never began.
+    fn departed(&mut self) {
         if !planted!(HandOverKeepsCounting) {
             self.neighbours.left();
         }
-        self.stats.connections_open.sub(1);
-        if self.is_at_limit && self.slots.len() < self.limits.connections_max {
+        if self.is_at_limit && self.neighbours.counted() < self.limits.connections_max {
             self.is_at_limit = planted!(AcceptNotResumed);
             self.resume_accepting();
         }
