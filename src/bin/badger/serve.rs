@@ -50,7 +50,7 @@ pub(crate) struct ServeArguments {
     pin: bool,
     /// How to talk to the kernel: auto, epoll or io_uring. auto goes by a written rule, never by a measurement, and takes epoll
     /// on every machine today; a name is that one or an error. `badger probe` shows what there is
-    #[arg(long, default_value_t = Backend::Auto)]
+    #[arg(long, env = "BADGER_BACKEND", default_value_t = Backend::Auto)]
     backend: Backend,
     /// Seconds that answers under way have to end after SIGTERM; what is left is cut
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]
