@@ -38,7 +38,7 @@ impl NextDoor {
                 Door { hall: hall.clone(), wake: Box::new(move || wakes.wake()) },
                 Door { hall: other_hall, wake: Box::new(|| ()) },
             ];
-            assert!(hall.send(Told::Doors(Arc::new(doors))).is_ok());
+            assert!(hall.send(Told::Doors(doors.into_iter().collect())).is_ok());
             waker.wake();
         } else {
             own.shut();
