@@ -34,6 +34,7 @@ use super::fields::Sections;
 use super::head::{self, Persistence};
 use super::method::Method;
 use super::parse::{self, Framing, Head, Parsed, Refusal};
+use super::peer::PeerAddress;
 use super::plan::{Batch, Reached};
 use super::service::{Service, Stored};
 use crate::limits::{Limits, PREPARE_ATTEMPTS_MAX, PREPARE_NANOS_MAX};
@@ -170,7 +171,7 @@ enum Phase {
     Receiving,
     Sending,
     Preparing,
-    Lingering { left: u64 },
+    Lingering { left: u32 },
 }
 
 #[derive(Debug)]
@@ -224,8 +225,10 @@ pub struct Conn {
     deadline: u64,
     /// Bytes that the client took in this send window.
     window_bytes: u64,
-    peer: Option<SocketAddr>,
+    peer: PeerAddress,
 }
+
+const _: () = assert!(size_of::<Conn>() <= 120, "a server has one for each idle connection");
 
 /// What to keep of the bytes that were processed: a head whose body is being read, and what follows.
 struct Keep {
@@ -254,6 +257,11 @@ enum Answered {
 }
 
 impl Conn {
+    /// The other end's address; none on a unix socket.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer.get()
+    }
+
     /// A connection that was just accepted.
     pub fn new(peer: Option<SocketAddr>, moment: &Moment, limits: &Limits) -> Conn {
         Conn {
@@ -268,7 +276,7 @@ impl Conn {
             since: moment.nanos,
             deadline: after(moment, limits.head_time_max),
             window_bytes: 0,
-            peer,
+            peer: PeerAddress::of(peer),
         }
     }
 
@@ -322,7 +330,7 @@ impl Conn {
             }
             (Phase::Preparing, Input::Tick) => self.preparing_tick(env),
             (Phase::Lingering { left }, Input::Bytes(bytes)) => {
-                *left = left.saturating_sub(bytes.len() as u64);
+                *left = left.saturating_sub(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
                 if *left == 0 { Step::Close(Closed::LingerBytes) } else { Step::Recv }
             }
             (Phase::Lingering { .. }, Input::Eof) => Step::Close(Closed::Finished),
@@ -559,7 +567,7 @@ impl Conn {
         }
         if self.attempts > PREPARE_ATTEMPTS_MAX {
             one.refusal(503, "the content could not be made ready");
-        } else if !one.request(head, is_whole, self.peer, env.local, &mut *env.service) {
+        } else if !one.request(head, is_whole, self.peer.get(), env.local, &mut *env.service) {
             return Answered::Waits;
         }
         if !one.ends {
@@ -597,7 +605,8 @@ impl Conn {
     fn sent_all<S: Service>(&mut self, env: &mut Env<'_, S>) -> Step {
         match self.then {
             Then::Linger => {
-                self.phase = Phase::Lingering { left: env.limits.linger_bytes_max };
+                let left = u32::try_from(env.limits.linger_bytes_max).unwrap_or(u32::MAX);
+                self.phase = Phase::Lingering { left };
                 self.deadline = after(env.moment, env.limits.linger_time_max);
                 Step::ShutdownThenDrain
             }

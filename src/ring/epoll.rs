@@ -22,7 +22,7 @@
 use super::doorbell::Doorbell;
 use super::transmit::{Attempt, Sending};
 use super::{Completion, Ending, Now, Outgoing, Ring, Token, read_clock};
-use crate::limits::RECEIVE_BYTES;
+use crate::limits::{CONNECTIONS_RESERVED, RECEIVE_BYTES};
 use crate::sys::epoll::{self, Event, flag};
 use crate::sys::file::Resident;
 use crate::sys::socket::{Accepting, BACKLOG_CONNECTIONS};
@@ -139,7 +139,7 @@ impl Epoll {
             doorbell,
             events: vec![Event::EMPTY; TURN_EVENTS].into(),
             listeners: Vec::new(),
-            slots: Vec::new(),
+            slots: Vec::with_capacity(CONNECTIONS_RESERVED),
             receives: VecDeque::new(),
             receives_later: VecDeque::new(),
             sends_later: VecDeque::new(),

@@ -20,9 +20,9 @@ pub(super) const SEND_SLICES: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Sending {
     send: Option<(Token, Box<Outgoing>)>,
-    /// The turn that `turn_bytes` counts.
-    turn: u64,
-    turn_bytes: u64,
+    /// The turn that `turn_bytes` counts: its lower half, since there is one of these for each idle connection.
+    turn: u32,
+    turn_bytes: u32,
 }
 
 /// How an attempt to send came out.
@@ -63,14 +63,15 @@ impl Sending {
     /// Sends what there is room for, at most the share of this turn.
     pub(super) fn attempt(&mut self, socket: &Socket, turn: u64, resident: &mut Resident) -> Attempt {
         let Some((token, mut outgoing)) = self.send.take() else { return Attempt::Nothing };
-        if self.turn != turn {
-            self.turn = turn;
+        if self.turn != turn as u32 {
+            self.turn = turn as u32;
             self.turn_bytes = 0;
         }
-        let share = SEND_TURN_BYTES.saturating_sub(self.turn_bytes);
+        let share = SEND_TURN_BYTES.saturating_sub(self.turn_bytes.into());
         match send_share(socket, &mut outgoing, share, resident) {
             Tried::Progress(bytes) => {
-                self.turn_bytes += bytes;
+                // At most the share, which is far below 4 GiB.
+                self.turn_bytes = self.turn_bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
                 Attempt::Ended(token, outgoing, Ok(bytes))
             }
             Tried::Failed(error) => Attempt::Ended(token, outgoing, Err(error)),

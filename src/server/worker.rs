@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 use super::addresses::{Addresses, Admission, Client};
+use super::balance::{Arrival, Neighbours};
 use super::content::{Content, TaskDone};
 use super::event::{Event, Reporter};
 use super::generation::Generation;
@@ -66,12 +67,13 @@ pub(crate) struct Listening {
 }
 
 /// What a worker is made from, beside its ring.
-pub(crate) struct Parts {
+pub(crate) struct Parts<S> {
     pub(crate) content: Content,
     pub(crate) limits: Limits,
     pub(crate) listeners: Vec<Listening>,
     /// Shared by the workers of a server.
     pub(crate) addresses: Arc<Addresses>,
+    pub(crate) neighbours: Neighbours<S>,
     pub(crate) inbox: Receiver<Message>,
     pub(crate) stats: Arc<WorkerStats>,
     pub(crate) reporter: Reporter,
@@ -99,6 +101,7 @@ pub(crate) struct Worker<R: Ring> {
     limits: Limits,
     listeners: Vec<Listening>,
     addresses: Arc<Addresses>,
+    neighbours: Neighbours<R::Socket>,
     inbox: Receiver<Message>,
     stats: Arc<WorkerStats>,
     reporter: Reporter,
@@ -120,7 +123,7 @@ impl<R: Ring> Worker<R> {
     ///
     /// # Errors
     /// What the system says to a listener.
-    pub(crate) fn new(ring: R, parts: Parts) -> io::Result<Worker<R>> {
+    pub(crate) fn new(ring: R, parts: Parts<R::Socket>) -> io::Result<Worker<R>> {
         let now = ring.now();
         let moment = Moment {
             nanos: now.nanos,
@@ -139,6 +142,7 @@ impl<R: Ring> Worker<R> {
             limits: parts.limits,
             listeners: parts.listeners,
             addresses: parts.addresses,
+            neighbours: parts.neighbours,
             inbox: parts.inbox,
             stats: parts.stats,
             reporter: parts.reporter,
@@ -192,7 +196,10 @@ impl<R: Ring> Worker<R> {
         let drain = match self.drain {
             Drain::No => None,
             Drain::Going { has_settled: false, .. } => Some(0),
-            Drain::Going { deadline, .. } => Some(deadline).filter(|_| !planted!(DrainHasNoEnd)),
+            // Once it is over there are no connections; the waker tells when those arrive that are on their way.
+            Drain::Going { deadline, .. } => {
+                Some(deadline).filter(|at| *at > self.moment.nanos && !planted!(DrainHasNoEnd))
+            }
         };
         [self.timers.next(), self.accept_retry, drain].into_iter().flatten().min()
     }
@@ -212,7 +219,12 @@ impl<R: Ring> Worker<R> {
             Completion::Received { token, result } => self.received(token, result),
             Completion::Sent { token, outgoing, result } => self.sent(token, outgoing, result),
             Completion::Cold { token, outgoing, cold } => self.cold(token, outgoing, cold),
-            Completion::Accepted { listener, socket, peer } => self.accepted(listener, socket, peer),
+            Completion::Accepted { listener, socket, peer } => {
+                match self.neighbours.deal(Arrival { listener, socket, peer }) {
+                    Some(arrival) => self.arrived(arrival),
+                    None => self.stats.connections_handed_over.add(1),
+                }
+            }
             Completion::AcceptFailed { listener, error } => {
                 self.stats.accept_failures.add(1);
                 self.content.events.push(Event::AcceptFailed { listener, why: error.to_string() });
@@ -223,11 +235,16 @@ impl<R: Ring> Worker<R> {
                 while let Ok(message) = self.inbox.try_recv() {
                     self.told(message);
                 }
+                while let Some(arrival) = self.neighbours.next() {
+                    self.arrived(arrival);
+                }
             }
         }
     }
 
-    fn accepted(&mut self, listener: u32, socket: R::Socket, peer: Peer) {
+    /// A connection that is this worker's: accepted here, or handed over.
+    fn arrived(&mut self, arrival: Arrival<R::Socket>) {
+        let Arrival { listener, socket, peer } = arrival;
         let peer = match peer {
             Peer::Inet(address) => Some(address),
             Peer::Unix => None,
@@ -238,19 +255,20 @@ impl<R: Ring> Worker<R> {
             self.stats.connections_turned_away.add(1);
         }
         if admission == Admission::Closed {
-            return;
+            return self.departed();
         }
         let conn = Conn::new(peer, &self.moment, &self.limits);
-        let id = self.slots.insert(conn, listener, client);
+        let id = self.slots.insert(conn, listener);
         if self.ring.open(id.slot, socket).is_err() {
             self.slots.remove(id.slot);
             self.leave(client);
             self.stats.accept_failures.add(1);
-            return;
+            return self.departed();
         }
         self.stats.connections_accepted.add(1);
         self.stats.connections_open.add(1);
-        let has_reached = self.slots.len() >= self.limits.connections_max && !planted!(AcceptAboveLimit);
+        // Those that others are handing over have their places already.
+        let has_reached = self.neighbours.counted() >= self.limits.connections_max && !planted!(AcceptAboveLimit);
         if has_reached && !self.is_at_limit {
             self.is_at_limit = true;
             self.stats.connections_at_limit.add(1);
@@ -340,6 +358,7 @@ impl<R: Ring> Worker<R> {
                             listening.socket = None;
                         }
                         self.accept_retry = None;
+                        self.neighbours.shut();
                         self.drain = Drain::Going { deadline, has_settled: false };
                     }
                     Drain::Going { deadline: before, .. } => *before = deadline.min(*before),
@@ -511,11 +530,19 @@ impl<R: Ring> Worker<R> {
         if let Some(parked) = self.parked.remove(&slot) {
             self.recycle(parked.outgoing);
         }
-        self.leave(closed.client.filter(|_| !planted!(AcceptKeepsCounting)));
+        self.leave(closed.client().filter(|_| !planted!(AcceptKeepsCounting)));
         self.timers.cancel(slot);
         self.ring.close(slot, ending);
         self.stats.connections_open.sub(1);
-        if self.is_at_limit && self.slots.len() < self.limits.connections_max {
+        self.departed();
+    }
+
+    /// A connection that was counted is gone, or never began.
+    fn departed(&mut self) {
+        if !planted!(HandOverKeepsCounting) {
+            self.neighbours.left();
+        }
+        if self.is_at_limit && self.neighbours.counted() < self.limits.connections_max {
             self.is_at_limit = planted!(AcceptNotResumed);
             self.resume_accepting();
         }
@@ -551,7 +578,8 @@ impl<R: Ring> Worker<R> {
             self.stats.closed_by_drain.add(u64::from(is_over));
             self.close(slot, if is_over { Ending::Reset } else { Ending::Close });
         }
-        self.slots.len() > 0
+        // What another worker is handing over has yet to come.
+        self.slots.len() > 0 || self.neighbours.counted() > 0
     }
 
     fn recycle(&mut self, mut outgoing: Box<Outgoing>) {

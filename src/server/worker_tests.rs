@@ -49,6 +49,35 @@ fn a_drain_closes_idle_connections_at_once_and_answers_what_has_arrived() {
     assert_eq!(idle.ending(), Some(ClientEnding::Finished));
 }
 
+/// Its socket is on its way from the worker that accepted it, and nobody else would answer it.
+#[test]
+fn a_drain_waits_for_what_another_worker_is_handing_over_and_answers_it() {
+    let shelf = Shelf::new();
+    let mut house = House::new(1, Climate::with_neighbour(), &shelf);
+    let stay: Vec<_> = (0..2).map(|_| house.clients.connect(0)).collect();
+    house.turn_until(|house| house.counts().connections_open == 2);
+    let guest = Guest::plain(&house.clients, vec![Ask::who(7)], 1);
+    house.turn_until(|house| house.next_door.on_the_way() == 1);
+    house.drain(Duration::from_secs(30));
+    while house.turn() {}
+    let got = String::from_utf8(guest.client.got()).unwrap();
+    assert!(got.starts_with("HTTP/1.1 200 ") && got.contains("\r\nConnection: close\r\n"), "{got:?}");
+    assert!(stay.iter().all(|client| client.ending() == Some(ClientEnding::Finished)));
+    let counts = house.counts();
+    assert_eq!((counts.connections_accepted, counts.connections_handed_over), (3, 1));
+    house.finish(true);
+
+    // The time is over while it is on its way: it is cut, and counted.
+    let mut house = House::new(1, Climate::with_neighbour(), &shelf);
+    let clients: Vec<_> = (0..3).map(|_| house.clients.connect(0)).collect();
+    house.turn_until(|house| house.next_door.on_the_way() == 1);
+    house.drain(Duration::ZERO);
+    while house.turn() {}
+    assert_eq!(house.counts().closed_by_drain, 3);
+    assert!(clients.iter().all(|client| client.ending() == Some(ClientEnding::Reset)));
+    house.finish(true);
+}
+
 #[test]
 fn a_client_that_takes_nothing_is_cut() {
     let shelf = Shelf::new();

@@ -381,14 +381,14 @@ fn unmap(start: NonNull<libc::c_void>, len: usize) {
     debug_assert_eq!(status, 0);
 }
 
-fn page_bytes() -> u64 {
+pub(crate) fn page_bytes() -> u64 {
     // SAFETY: takes no pointer.
     let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     u64::try_from(bytes).expect("every system has a page size")
 }
 
 /// The machine's memory; 0 when the system does not say.
-fn memory_bytes() -> u64 {
+pub(crate) fn memory_bytes() -> u64 {
     // SAFETY: takes no pointer.
     let pages = unsafe { libc::sysconf(libc::_SC_PHYS_PAGES) };
     u64::try_from(pages).unwrap_or(0) * page_bytes()

@@ -37,6 +37,8 @@ pub(crate) struct Climate {
     pub(super) turns_away: bool,
     /// Some tasks take longer than a request may wait.
     pub(super) late_tasks: bool,
+    /// There is another worker, and connections go there and come back.
+    pub(super) has_neighbour: bool,
     /// The turn at which it is told to drain, and how long it may take.
     pub(super) drain: Option<(u64, Duration)>,
 }
@@ -55,6 +57,7 @@ impl Climate {
             task_faults: 0,
             turns_away: false,
             late_tasks: false,
+            has_neighbour: false,
             drain: None,
         }
     }
@@ -62,6 +65,11 @@ impl Climate {
     /// Nothing goes wrong unless it is made to, and the packs are files on a disk.
     pub(crate) fn on_disk() -> Climate {
         Climate { store: Store::Read, task_faults: 1, ..Climate::calm() }
+    }
+
+    /// Nothing goes wrong, and there is another worker.
+    pub(crate) fn with_neighbour() -> Climate {
+        Climate { has_neighbour: true, ..Climate::calm() }
     }
 
     pub(super) fn draw(random: &mut Random) -> Climate {
@@ -86,7 +94,23 @@ impl Climate {
         let late_tasks = random.below(8) == 0;
         let drain_time = Duration::from_millis(random.below(20_000));
         let drain = (random.below(3) == 0).then(|| (random.below(300), drain_time));
-        Climate { weather, limits, store, cuts, cools, damage, tasks_max, task_faults, turns_away, late_tasks, drain }
+        // What goes there comes back whether there is room or not, so there must be.
+        let has_room = limits.connections_max == Limits::default().connections_max;
+        let has_neighbour = has_room && random.below(3) == 0;
+        Climate {
+            weather,
+            limits,
+            store,
+            cuts,
+            cools,
+            damage,
+            tasks_max,
+            task_faults,
+            turns_away,
+            late_tasks,
+            has_neighbour,
+            drain,
+        }
     }
 
     pub(super) fn nanos(&self, time: Duration) -> u64 {

@@ -6,6 +6,7 @@ use super::super::super::stats::{Stats, WorkerStats};
 use super::super::super::tasks::{Lane, Task};
 use super::super::{Addresses, Listening, Message, Parts, Reporter, Worker};
 use super::climate::{Climate, Store};
+use super::next_door::NextDoor;
 use super::oracle::History;
 use super::script::owned;
 use super::shelf::{Of, Shelf, open_catalogue};
@@ -55,6 +56,8 @@ pub(crate) struct House {
     pub(super) worker: Worker<Sim>,
     pub(crate) clients: Clients,
     pub(super) climate: Climate,
+    /// Another worker of the same server.
+    pub(crate) next_door: NextDoor,
     inbox: Sender<Message>,
     stats: Arc<WorkerStats>,
     tasks: Rc<RefCell<Vec<Started>>>,
@@ -106,7 +109,9 @@ impl House {
         let (first, made) = generation(1, &climate, None, shelf, &files, &mut disks);
         let content = Content::new(first, climate.limits.open_files_max, offload, deliver, Arc::clone(&stats));
         let listening = Listening { socket: Some(Arc::new(Listener::nowhere(Peer::Unix).unwrap())), local: None };
+        let (neighbours, next_door) = NextDoor::new(seed, &climate, sim.waker());
         let parts = Parts {
+            neighbours,
             content,
             addresses: Arc::new(Addresses::new(climate.limits.connections_per_address_max)),
             limits: climate.limits.clone(),
@@ -121,16 +126,18 @@ impl House {
             disks.iter().for_each(|disk| disk.cool(0..disk.pages()));
             disks.iter().for_each(|disk| disk.forget_use());
         }
-        House { worker, clients, climate, inbox, stats, tasks, fault, disks, files, made, has_cut: false, era: 0 }
+        House { worker, clients, climate, next_door, inbox, stats, tasks, fault, disks, files, made, has_cut: false, era: 0 }
     }
 
     pub(crate) fn turn(&mut self) -> bool {
+        self.next_door.hand_over(self.clients.now().nanos);
         let aside: Vec<u32> = self.worker.parked.keys().copied().collect();
         let serials = |house: &House| -> Vec<(u32, u32)> {
             house.worker.slots.each().map(|(slot, entry)| (slot, entry.serial)).collect()
         };
         let (before, cut) = (serials(self), self.counts().closed_send_time);
         let goes_on = self.worker.turn().unwrap();
+        self.next_door.take(&self.clients);
         // Whoever waits for the disk takes nothing, and nobody blames it for that.
         let after = serials(self);
         let gone = before.iter().filter(|id| !after.contains(id) && !aside.contains(&id.0)).count() as u64;
@@ -290,7 +297,7 @@ impl House {
 
     /// Whether nothing will happen unless somebody does something.
     pub(crate) fn is_idle(&self) -> bool {
-        self.worker.ring.is_idle()
+        self.worker.ring.is_idle() && self.next_door.on_the_way() == 0
     }
 
     /// Drains what is left, and looks for anything that was kept.
@@ -315,6 +322,7 @@ impl House {
         }
         self.worker.ring.assert_quiet();
         assert_eq!(self.worker.slots.len(), 0);
+        assert_eq!(self.next_door.on_the_way(), 0, "it has ended, and a connection was still on its way to it");
         let counts = self.counts();
         assert_eq!(counts.connections_open, 0);
         assert_eq!(

@@ -23,8 +23,11 @@ pub(super) fn check(house: &House) {
     assert_eq!(counts.connections_open, known.len() as u64, "connections that are counted as open");
     assert!(counts.connections_accepted >= counts.connections_open);
 
+    let counted = worker.neighbours.counted();
+    assert_eq!(counted, known.len() + house.next_door.on_the_way(), "connections that other workers count here");
+
     let mut clients = BTreeMap::new();
-    for client in worker.slots.each().filter_map(|(_, entry)| entry.client) {
+    for client in worker.slots.each().filter_map(|(_, entry)| entry.client()) {
         *clients.entry(client).or_insert(0) += 1;
     }
     assert_eq!(worker.addresses.counted(), clients, "connections that are counted for each address");

@@ -75,6 +75,8 @@ mistakes! {
     DrainCutsRequests,
     /// Drain: it takes as long as it takes.
     DrainHasNoEnd,
+    /// Hand over: who has left still counts.
+    HandOverKeepsCounting,
 }
 
 thread_local! {
