@@ -32,8 +32,17 @@ pub(crate) struct Manner {
     /// Requests that are sent at once on a connection.
     pub(crate) depth: u64,
     pub(crate) bodies: Bodies,
-    /// A connection for each request, which the server is asked to close.
-    pub(crate) is_fresh: bool,
+    pub(crate) life: Life,
+}
+
+/// How long a connection lives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    Kept,
+    /// For one request; the client closes when it has the answer.
+    ClientCloses,
+    /// For one request; the server closes, and the client when it has seen that.
+    ServerCloses,
 }
 
 /// Connections that are open and have asked nothing yet.
@@ -82,7 +91,7 @@ impl Client {
         let epoll = Epoll::new()?;
         let mut connections = Vec::with_capacity(manner.connections);
         for number in 0..manner.connections {
-            let socket = if manner.is_fresh {
+            let socket = if manner.life != Life::Kept {
                 None
             } else {
                 let socket = connect(port)?;
@@ -99,7 +108,7 @@ impl Client {
     /// # Errors
     /// An answer that is not as it must be, or does not come.
     pub(crate) fn run(&mut self, asking: &dyn Asking, first: u64, count: u64) -> io::Result<Outcome> {
-        let Manner { depth, bodies, is_fresh, .. } = self.manner;
+        let Manner { depth, bodies, life, .. } = self.manner;
         assert_eq!(count % depth, 0, "a count that is no multiple of the depth");
         let start_of_answer = asking.start_of_answer();
         let mut request = Vec::new();
@@ -125,7 +134,7 @@ impl Client {
             for event in &events[..ready] {
                 let number = event.u64 as usize;
                 let connection = &mut self.connections[number];
-                if is_fresh && connection.left == 0 {
+                if life == Life::ServerCloses && connection.left == 0 {
                     // The answer is whole. What comes now is the end.
                     connection.end(&mut room)?;
                     to_come -= 1;
@@ -137,14 +146,15 @@ impl Client {
                         continue;
                     }
                     waits.push(connection.since.elapsed().as_nanos() as u64);
-                    if is_fresh {
-                        // Most times the end has come with the answer.
-                        if !connection.try_end(&mut room)? {
-                            continue;
+                    match life {
+                        Life::Kept => to_come -= left,
+                        Life::ClientCloses => {
+                            connection.socket = None;
+                            to_come -= 1;
                         }
-                        to_come -= 1;
-                    } else {
-                        to_come -= left;
+                        // Most times the end has come with the answer.
+                        Life::ServerCloses if connection.try_end(&mut room)? => to_come -= 1,
+                        Life::ServerCloses => continue,
                     }
                 }
                 if next < end {
@@ -161,7 +171,7 @@ impl Client {
 
     /// Sends the next batch on a connection, or on a new one in its place.
     fn send(&mut self, number: usize, asking: &dyn Asking, first: u64, request: &mut Vec<u8>) -> io::Result<()> {
-        let Manner { depth, is_fresh, .. } = self.manner;
+        let Manner { depth, life, .. } = self.manner;
         let connection = &mut self.connections[number];
         request.clear();
         connection.answer_bytes = asking.ask(first, request);
@@ -170,7 +180,7 @@ impl Client {
             assert_eq!(bytes, connection.answer_bytes, "a batch has answers of one length");
         }
         connection.since = Instant::now();
-        if is_fresh {
+        if life != Life::Kept {
             let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
             self.epoll.add(&socket, sys::EPOLLIN, number as u64)?;
             connection.socket = Some(socket);

@@ -3,7 +3,7 @@
 use super::Options;
 use super::browse::Sessions;
 use super::ceiling::Settings;
-use super::client::{Client, Manner, Outcome};
+use super::client::{Client, Life, Manner, Outcome};
 use super::content::Content;
 use super::peers;
 use super::process::Running;
@@ -312,7 +312,7 @@ fn questions(name: &str, row: &Row, port: u16, mount: &str, keys: u64) -> io::Re
     };
     let mut socket = requests::connect(port)?;
     let mut get = |key: u64| {
-        if row.is_fresh {
+        if row.life != Life::Kept {
             socket = requests::connect(port)?;
         }
         requests::ask(&mut socket, &requests.one(key))
@@ -354,7 +354,7 @@ fn ceiling_settings(row: &Row, backend: &str, content: &Content, asking: &Questi
         body_bytes: model.body.len(),
         count: row.keys,
         is_zipf: row.popularity == Popularity::Zipf,
-        is_closing: row.is_fresh,
+        is_closing: row.life == Life::ServerCloses,
         is_deferred: row.is_deferred,
         folder: content.folder.display().to_string(),
     })

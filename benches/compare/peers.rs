@@ -57,14 +57,14 @@ pub(crate) fn start(name: &str, variant: Variant, content: &Content) -> io::Resu
         .replace("PORT", &port.to_string())
         .replace("OPEN_FILES_MAX", &files.to_string())
         .replace("CACHED_FILES_MAX", &cached);
-    let path = folder.join("config");
+    let path = folder.join("config.toml");
     fs::write(&path, &config)?;
     let mut command = Command::new(name);
     match name {
         NGINX => command.arg("-p").arg(&folder).arg("-c").arg(&path).arg("-e").arg(folder.join("error.log")),
         "lighttpd" => command.arg("-D").arg("-f").arg(&path),
         H2O | LWAN => command.arg("-c").arg(&path),
-        _ => command.args(config.split_whitespace()),
+        _ => command.arg("--config-file").arg(&path),
     };
     command.current_dir(&folder);
     let mut running = Running::start_peer(command, port, folder)
@@ -159,6 +159,7 @@ server.listen-backlog = 4096
 server.max-keep-alive-requests = 1000000000
 server.max-keep-alive-idle = 3600
 server.stat-cache-engine = \"simple\"
+etag.use-inode = \"disable\"
 mimetype.assign = ( \"\" => \"application/octet-stream\" )
 ";
 
@@ -192,5 +193,14 @@ site {
 }
 ";
 
-const STATIC_WEB_SERVER: &str = "--host 127.0.0.1 --port PORT --root ROOT --threads-multiplier 1 --log-level error \
-    --compression false --cache-control-headers false";
+const STATIC_WEB_SERVER: &str = "\
+[general]
+host = \"127.0.0.1\"
+port = PORT
+root = \"ROOT\"
+threads-multiplier = 1
+log-level = \"error\"
+compression = false
+cache-control-headers = false
+directory-listing = false
+";

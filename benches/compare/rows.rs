@@ -1,6 +1,6 @@
 //! What is measured, and what is asked of it.
 
-use super::client::{Bodies, Manner};
+use super::client::{Bodies, Life, Manner};
 use super::content::{Class, GIANT, HUGE, LARGE, MIDDLE, SMALL};
 
 /// What is asked for.
@@ -48,8 +48,7 @@ pub(crate) struct Row {
     pub(crate) connections: usize,
     pub(crate) depth: u64,
     pub(crate) bodies: Bodies,
-    /// A connection for each request.
-    pub(crate) is_fresh: bool,
+    pub(crate) life: Life,
     /// Listeners tell of a connection when its first bytes have come.
     pub(crate) is_deferred: bool,
     /// More field lines of the request.
@@ -75,7 +74,7 @@ pub(crate) const DIRECTORY_MOUNT: &str = "/d";
 /// Tags that are learnt beforehand.
 pub(crate) const TAGGED_KEYS: u64 = 2_000;
 /// What asks for the end of a connection.
-pub(crate) const CLOSE_LINE: &str = "Connection: close\r\n";
+const CLOSE_LINE: &str = "Connection: close\r\n";
 
 /// What a browser sends with a request for a picture.
 const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
@@ -94,14 +93,14 @@ const PLAIN: Row = Row {
     connections: 64,
     depth: 1,
     bodies: Bodies::Copied,
-    is_fresh: false,
+    life: Life::Kept,
     is_deferred: false,
     lines: "",
     peers: Peers::All,
     gates: &[],
 };
 const ONE: Row = Row { keys: 1, ..PLAIN };
-const FRESH: Row = Row { is_fresh: true, lines: CLOSE_LINE, gates: OF_FRESH, ..ONE };
+const FRESH: Row = Row { life: Life::ClientCloses, gates: OF_FRESH, ..ONE };
 const PIPELINED: Row = Row { depth: 16, peers: Peers::Pipelining, gates: OF_PIPELINED, ..PLAIN };
 
 const OF_SMALL: &[(Other, f64)] = &[(Other::Ceiling, 1.10), (Other::Nginx, 0.58)];
@@ -112,7 +111,7 @@ const OF_LARGE: &[(Other, f64)] = &[(Other::Ceiling, 1.10), (Other::Nginx, 0.90)
 const OF_HUGE: &[(Other, f64)] = &[(Other::Ceiling, 1.10), (Other::Nginx, 1.00)];
 const OF_ZIPF: &[(Other, f64)] = &[(Other::OnePayload, 1.25), (Other::Nginx, 0.5)];
 
-pub(crate) const ROWS: [Row; 22] = [
+pub(crate) const ROWS: [Row; 23] = [
     Row { name: "1 KiB, one payload", gates: OF_SMALL, ..ONE },
     Row { name: "1 KiB, one payload, 512 connections", connections: 512, gates: OF_SMALL, ..ONE },
     Row { name: "1 KiB", gates: OF_SMALL, ..PLAIN },
@@ -123,6 +122,13 @@ pub(crate) const ROWS: [Row; 22] = [
     Row { name: "1 KiB, 16 pipelined", ..PIPELINED },
     Row { name: "1 KiB, a connection each", ..FRESH },
     Row { name: "1 KiB, a connection each, accepts deferred", is_deferred: true, peers: Peers::Nginx, ..FRESH },
+    Row {
+        name: "1 KiB, a connection each, the server closes",
+        life: Life::ServerCloses,
+        lines: CLOSE_LINE,
+        gates: &[],
+        ..FRESH
+    },
     Row { name: "25 KiB", class: MIDDLE, keys: MIDDLE.keys, gates: OF_MIDDLE, ..PLAIN },
     Row { name: "150 KiB", class: LARGE, keys: LARGE.keys, gates: OF_LARGE, ..PLAIN },
     Row {
@@ -153,7 +159,7 @@ pub(crate) const ROWS: [Row; 22] = [
 
 impl Row {
     pub(crate) fn manner(&self) -> Manner {
-        let &Row { connections, depth, bodies, is_fresh, .. } = self;
-        Manner { connections, depth, bodies, is_fresh }
+        let &Row { connections, depth, bodies, life, .. } = self;
+        Manner { connections, depth, bodies, life }
     }
 }
