@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 pub(crate) const NAME: &str = "cold and hot";
 const READS_PER_SECOND: u64 = 40;
 const COLD_CLIENTS: usize = 8;
+/// A round takes long; a third of the others' is enough, and this many at most.
 const ROUNDS_MAX: usize = 3;
 const ALONE: Duration = Duration::from_millis(1_500);
 const BESIDE: Duration = Duration::from_millis(5_000);
@@ -82,7 +83,7 @@ pub(crate) fn all(rounds: usize, content: &Content, notes: &mut Vec<String>) -> 
         let is_chosen = *backend == Some(&chosen);
         measured.push(Cold { server: name.clone(), is_chosen, ..Cold::default() });
     }
-    for round in 0..rounds.min(ROUNDS_MAX) {
+    for round in 0..(rounds / 3).clamp(1, ROUNDS_MAX) {
         for (number, (name, backend)) in contenders.iter().enumerate() {
             let one = one(content, name, *backend, round * contenders.len() + number + 1)
                 .map_err(|error| io::Error::other(format!("{NAME}: {name}: {error}")))?;

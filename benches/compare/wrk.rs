@@ -10,7 +10,7 @@ use std::io;
 use std::process::{Command, Stdio};
 
 pub(crate) const NAME: &str = "wrk";
-const SECONDS: u64 = 2;
+const SECONDS: u64 = 1;
 
 /// Asks for one payload of each row that the own client has measured with 64 connections.
 ///
