@@ -30,8 +30,20 @@ const ROUNDS_MAX: usize = 3;
 const ALONE: Duration = Duration::from_millis(1_500);
 const BESIDE: Duration = Duration::from_millis(5_000);
 
+const GROUPS: &str = "/sys/fs/cgroup/blkio";
+const GROUP_PREFIX: &str = "badger-compare-";
+
 /// A limited control group. Dropping it removes it.
 struct Group(PathBuf);
+
+/// Removes groups that an earlier run left behind when it was killed. One that is in use stays.
+fn remove_old_groups() {
+    for entry in fs::read_dir(GROUPS).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(GROUP_PREFIX) {
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}
 
 impl Group {
     /// # Errors
@@ -40,7 +52,7 @@ impl Group {
         let device = fs::metadata(on_disk_of)?.dev();
         // As glibc packs them.
         let (major, minor) = ((device >> 8) & 0xFFF, (device & 0xFF) | ((device >> 12) & 0xFFF00));
-        let path = PathBuf::from(format!("/sys/fs/cgroup/blkio/badger-compare-{}-{number}", std::process::id()));
+        let path = Path::new(GROUPS).join(format!("{GROUP_PREFIX}{}-{number}", std::process::id()));
         fs::create_dir(&path)?;
         let group = Group(path);
         fs::write(group.0.join("blkio.throttle.read_iops_device"), format!("{major}:{minor} {READS_PER_SECOND}"))?;
@@ -67,6 +79,7 @@ impl Drop for Group {
 /// badgerserver answers wrongly.
 pub(crate) fn all(rounds: usize, content: &Content, notes: &mut Vec<String>) -> io::Result<Vec<Cold>> {
     let mut measured = Vec::new();
+    remove_old_groups();
     if let Err(error) = Group::new(&content.folder, 0) {
         let note = format!("{NAME}: skipped, since a disk can be limited by root with cgroup v1 (blkio) only: {error}");
         eprintln!("{note}");

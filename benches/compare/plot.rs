@@ -39,6 +39,7 @@ text { font: 12px system-ui, sans-serif; fill: var(--ink); }
 .note { fill: var(--quiet); }
 .figure { font-size: 10.5px; fill: var(--quiet); }
 .axis { stroke: var(--pale); stroke-width: 1; }
+.one { stroke: var(--quiet); stroke-width: 1.5; }
 </style>
 ";
 
@@ -77,10 +78,7 @@ fn cpu(canvas: &mut Canvas, record: &Record) {
     }
     canvas.title(
         "Server CPU for a request, in times the ceiling",
-        &format!(
-            "Shorter is better. 1 is the canned server on {} (grey line); figures: ratio, microseconds.",
-            &ceiling[8..]
-        ),
+        &format!("Shorter is better. 1 is the canned server on {} (grey line); figures: ratio, time.", &ceiling[8..]),
     );
     let names: Vec<&str> = COLOURS
         .iter()
@@ -117,6 +115,12 @@ fn cpu(canvas: &mut Canvas, record: &Record) {
         top,
         canvas.y - GAP / 2.0,
         (1..=RATIO_MAX as u32).map(|times| (LEFT + f64::from(times) * scale, format!("{times}"))),
+    );
+    let _ = writeln!(
+        canvas.text,
+        "<path class=\"one\" d=\"M{0:.1} {top:.1}V{1:.1}\"/>",
+        LEFT + scale,
+        canvas.y - GAP / 2.0
     );
     canvas.words(LEFT, canvas.y + 4.0, "start", "note", "times the ceiling's CPU");
     canvas.y += 46.0;

@@ -71,6 +71,7 @@ impl Running {
         let log = folder.join("output.log");
         let output = fs::File::create(&log)?;
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        sys::end_with_parent(&mut command);
         let child = on_server_core(|| command.spawn())?;
         let mut running = Running { port, deferred_port: None, words: Vec::new(), child, folder: Some(folder) };
         let start = Instant::now();

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 pub(crate) use libc::{EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP, MSG_MORE};
 
@@ -85,6 +87,16 @@ fn set_option(socket: &impl AsRawFd, option: libc::c_int, value: libc::c_int) ->
 pub(crate) fn terminate(process: u32) {
     // SAFETY: takes no pointer. When it fails, the process has ended.
     let _ = unsafe { libc::kill(process as libc::pid_t, libc::SIGTERM) };
+}
+
+/// Lets what this command starts end when the thread that starts it does, also when that is killed.
+pub(crate) fn end_with_parent(command: &mut Command) {
+    let ask = || {
+        // SAFETY: takes no pointer.
+        checked(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) }).map(drop)
+    };
+    // SAFETY: between fork and exec it makes one system call, and allocates nothing.
+    unsafe { command.pre_exec(ask) };
 }
 
 /// Says that nothing more will be sent.
