@@ -2,6 +2,8 @@
 //!
 //! The allocator of this program counts what the thread `badger-0` does while it is told to, and keeps the first trace.
 
+mod backends;
+
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
 use badgerserver::{Backend, Mount, Pack, Router, Server};
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -217,10 +219,7 @@ fn is_backend_free(backend: Backend) -> bool {
 }
 
 fn main() -> ExitCode {
-    let mut is_free = is_backend_free(Backend::Epoll);
-    match Backend::IoUring.check() {
-        Ok(()) => is_free &= is_backend_free(Backend::IoUring),
-        Err(why) => println!("skipped: {why}"),
-    }
+    let mut is_free = true;
+    backends::backends().for_each(|backend| is_free &= is_backend_free(backend));
     if is_free { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,5 +1,7 @@
 //! What a mount answers beside the keys of its pack: the entry that stands for missing ones, and many records in one.
 
+mod backends;
+
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
 use badgerserver::poco::{MANY_ENTRIES_MAX, MANY_MEDIA_TYPE, ManyView};
 use badgerserver::route::RouteError;
@@ -187,9 +189,13 @@ fn mistakes_are_found_before_anything_is_served() {
 /// Over a real socket, where small records are copied behind the frame and large ones leave from their file.
 #[test]
 fn a_gathered_answer_leaves_whole() {
-    let server = Server::builder().backend(Backend::Epoll).workers(1).listen("127.0.0.1:0");
+    backends::backends().for_each(gathered_answer_leaves_whole);
+}
+
+fn gathered_answer_leaves_whole(backend: Backend) {
+    let server = Server::builder().backend(backend).workers(1).listen("127.0.0.1:0");
     let server = server.start(Router::new().mount(mount("/"))).unwrap();
-    assert_eq!(server.backend(), "epoll");
+    assert_eq!(server.backend(), backend.to_string());
     let mut stream = TcpStream::connect(server.addresses()[0].inet().unwrap()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let ids = "4,0,99,3,1,4,2,3";

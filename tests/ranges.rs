@@ -1,5 +1,7 @@
 //! Several ranges in one answer, read back as a client would (RFC 9110 section 14.6, RFC 2046 section 5.1).
 
+mod backends;
+
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
 use badgerserver::{Backend, Pack, Router, Server, TestClient, TestResponse};
 use std::io::{Cursor, Read, Write};
@@ -130,8 +132,12 @@ fn ranges_of_a_large_file() {
 
 #[test]
 fn parts_leave_whole_over_a_socket() {
-    let server = Server::builder().backend(Backend::Epoll).workers(1).listen("127.0.0.1:0").start(router()).unwrap();
-    assert_eq!(server.backend(), "epoll");
+    backends::backends().for_each(parts_leave_whole);
+}
+
+fn parts_leave_whole(backend: Backend) {
+    let server = Server::builder().backend(backend).workers(1).listen("127.0.0.1:0").start(router()).unwrap();
+    assert_eq!(server.backend(), backend.to_string());
     let mut stream = TcpStream::connect(server.addresses()[0].inet().unwrap()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let range = "bytes=200000-299999,0-9,50000-149999,20-29";

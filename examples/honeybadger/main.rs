@@ -58,7 +58,7 @@ struct Arguments {
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
     /// How to talk to the kernel: auto, epoll or io_uring
-    #[arg(long, default_value_t = Backend::Auto)]
+    #[arg(long, env = "BADGER_BACKEND", default_value_t = Backend::Auto)]
     backend: Backend,
     /// Where what is prepared is kept [default: `honeybadger` in the target directory, or in the user's cache]
     #[arg(long, value_name = "DIR")]

@@ -4,6 +4,7 @@
 
 use super::connection::{Exchange, Standing};
 use crate::http::chunked::ChunkReader;
+use crate::http::fields::Sections;
 use crate::http::parse::{self, Framing, Head, Parsed};
 use crate::http::{Found, Ready, Request, Response, Service, Span, Stored, target};
 use crate::limits::Limits;
@@ -111,15 +112,15 @@ fn read_one(bytes: &[u8], start: usize, limits: &Limits) -> Result<(ReadRequest,
         return Err(End::Partial);
     }
     let mut patched = bytes[at..].to_vec();
-    let newer = match parse::head(&bytes[at..], &mut parse::field_table(), limits) {
+    let newer = match parse::head(&bytes[at..], &mut Sections::default(), limits) {
         Parsed::NewerMinor(index) => Some(index),
         Parsed::Partial | Parsed::Head(_) | Parsed::Refused(_) => None,
     };
     if let Some(index) = newer {
         patched[index] = b'1';
     }
-    let mut table = parse::field_table();
-    let head = match parse::head(&patched, &mut table, limits) {
+    let mut sections = Sections::default();
+    let head = match parse::head(&patched, &mut sections, limits) {
         Parsed::Head(head) => head,
         Parsed::Partial => return Err(End::Partial),
         Parsed::Refused(refusal) => return Err(End::Refused { status: refusal.status, why: refusal.why }),
@@ -132,12 +133,12 @@ fn read_one(bytes: &[u8], start: usize, limits: &Limits) -> Result<(ReadRequest,
             return Err(End::Refused { status: error.status(), why: error.why() });
         }
     }
-    Ok((ReadRequest { method: head.method_bytes.to_vec(), target: head.target.to_vec(), end }, head.keep_alive))
+    Ok((ReadRequest { method: head.method_bytes.to_vec(), target: head.target.to_vec(), end }, head.verdict.keep_alive))
 }
 
 /// Bytes of the body at the start of `bytes`.
 fn body_bytes(head: &Head<'_, '_>, bytes: &[u8], limits: &Limits) -> Result<usize, End> {
-    match head.framing {
+    match head.verdict.framing {
         Framing::None => Ok(0),
         Framing::Length(length) if length > limits.body_bytes_max => Err(End::TooLong),
         Framing::Length(length) if length > bytes.len() as u64 => Err(End::Partial),

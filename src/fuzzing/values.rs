@@ -3,7 +3,8 @@
 
 use super::Draws;
 use crate::http::chunked::{ChunkError, ChunkReader};
-use crate::http::parse::{self, Framing, Head, Known, Parsed};
+use crate::http::fields::{Known, Sections};
+use crate::http::parse::{self, Framing, Head, Parsed};
 use crate::http::range::{self, Ranges, Span};
 use crate::http::target::{self as request_target, Target};
 use crate::http::{Encoding, date as http_date, encoding, host as http_host, list};
@@ -35,7 +36,16 @@ enum Verdict {
 }
 
 fn verdict(bytes: &[u8], limits: &Limits) -> Verdict {
-    match parse::head(bytes, &mut parse::field_table(), limits) {
+    let mut sections = Sections::default();
+    let first = verdict_among(&mut sections, bytes, limits);
+    // What a section says does not depend on whether it was read before.
+    let again = verdict_among(&mut sections, bytes, limits);
+    assert_eq!(again, first);
+    first
+}
+
+fn verdict_among(sections: &mut Sections, bytes: &[u8], limits: &Limits) -> Verdict {
+    match parse::head(bytes, sections, limits) {
         Parsed::Partial => Verdict::Partial,
         Parsed::Refused(refusal) => {
             assert!(!refusal.why.is_empty() && (400..600).contains(&refusal.status));
@@ -49,9 +59,9 @@ fn verdict(bytes: &[u8], limits: &Limits) -> Verdict {
             check_head(bytes, &head, limits);
             Verdict::Head {
                 len: head.len,
-                framing: head.framing,
-                keep_alive: head.keep_alive,
-                expects_continue: head.expects_continue,
+                framing: head.verdict.framing,
+                keep_alive: head.verdict.keep_alive,
+                expects_continue: head.verdict.expects_continue,
                 fields: head.fields.all().count(),
             }
         }
@@ -120,13 +130,16 @@ fn check_head(bytes: &[u8], head: &Head<'_, '_>, limits: &Limits) {
     check_framing(head, &values("transfer-encoding"), &values("content-length"));
     let options = values("connection").join(&b","[..]).to_ascii_lowercase();
     let names_close = options.split(|&byte| byte == b',').any(|option| option.trim_ascii() == b"close");
-    assert!(!(names_close && head.keep_alive), "close wins");
-    assert!(!head.expects_continue || values("expect").iter().all(|value| value.to_ascii_lowercase().contains(&b'1')));
+    assert!(!(names_close && head.verdict.keep_alive), "close wins");
+    assert!(
+        !head.verdict.expects_continue
+            || values("expect").iter().all(|value| value.to_ascii_lowercase().contains(&b'1'))
+    );
 }
 
 /// RFC 9112 section 6.3, written a second time.
 fn check_framing(head: &Head<'_, '_>, codings: &[&[u8]], lengths: &[&[u8]]) {
-    match head.framing {
+    match head.verdict.framing {
         Framing::Chunked => {
             assert!(lengths.is_empty() && !head.is_http_10);
             let all = codings.join(&b","[..]).to_ascii_lowercase();

@@ -3,10 +3,11 @@
 
 use super::conditional::{self, Outcome, Preconditions, Validators};
 use super::conn::{Moment, Scratch};
+use super::fields::Known;
 use super::head::{self, Drawing, Persistence};
 use super::method::{Method, Methods};
 use super::multipart;
-use super::parse::{Head, Known};
+use super::parse::Head;
 use super::plan::{Part, Span};
 use super::range::{self, Ranges};
 use super::request::Request;

@@ -30,6 +30,7 @@
 
 use super::answer::One;
 use super::chunked::ChunkReader;
+use super::fields::Sections;
 use super::head::{self, Persistence};
 use super::method::Method;
 use super::parse::{self, Framing, Head, Parsed, Refusal};
@@ -76,6 +77,8 @@ pub struct Scratch {
     pub batch: Batch,
     pub(super) stored: Stored,
     pub(super) decoded: Vec<u8>,
+    /// `None` while one of them is in use.
+    sections: Option<Box<Sections>>,
     /// Buffers for partial requests, to be used again.
     spare: Vec<Vec<u8>>,
 }
@@ -391,6 +394,13 @@ impl Conn {
 
     /// Answers every whole request in `bytes`, up to the bounds of a batch.
     fn process<S: Service>(&mut self, bytes: &[u8], env: &mut Env<'_, S>) -> Keep {
+        let mut sections = env.scratch.sections.take().unwrap_or_default();
+        let keep = self.process_with(&mut sections, bytes, env);
+        env.scratch.sections = Some(sections);
+        keep
+    }
+
+    fn process_with<S: Service>(&mut self, sections: &mut Sections, bytes: &[u8], env: &mut Env<'_, S>) -> Keep {
         let mut at = 0;
         while env.scratch.batch.plans.len() < env.limits.pipeline_max {
             if let Reading::Head { empty_lines } = &mut self.reading {
@@ -406,13 +416,11 @@ impl Conn {
                 return Keep::nothing();
             }
             let view = &bytes[at..];
-            let mut table = parse::field_table();
-            let mut parsed = parse::head(view, &mut table, env.limits);
             let patched;
-            let mut patched_table = parse::field_table();
+            let mut parsed = parse::head(view, sections, env.limits);
             if let Parsed::NewerMinor(index) = parsed {
                 patched = as_minor_one(view, index, env.limits);
-                parsed = parse::head(&patched, &mut patched_table, env.limits);
+                parsed = parse::head(&patched, sections, env.limits);
             }
             let head = match parsed {
                 Parsed::Head(head) => head,
@@ -461,7 +469,7 @@ impl Conn {
     fn body<S: Service>(&mut self, head: &Head<'_, '_>, bytes: &[u8], env: &mut Env<'_, S>) -> Body {
         let bytes_max = env.limits.body_bytes_max;
         if matches!(self.reading, Reading::Head { .. }) {
-            let reader = match head.framing {
+            let reader = match head.verdict.framing {
                 Framing::None => return Body::Read(0),
                 Framing::Length(left) if left > bytes_max => return Body::TooLong,
                 Framing::Length(left) => BodyReader::Length { left },
@@ -469,7 +477,7 @@ impl Conn {
             };
             self.reading = Reading::Body { head_bytes: head.len, reader };
             self.since = env.moment.nanos;
-            if head.expects_continue && bytes.is_empty() {
+            if head.verdict.expects_continue && bytes.is_empty() {
                 head::interim_continue(&mut env.scratch.batch);
             }
         }
@@ -517,7 +525,7 @@ impl Conn {
             self.is_batch_of_head = head.method == Method::Head;
         }
         let server_ends = !is_whole || (env.moment.is_draining && is_last_read);
-        let persistence = match (head.keep_alive && !server_ends, head.is_http_10) {
+        let persistence = match (head.verdict.keep_alive && !server_ends, head.is_http_10) {
             (false, _) => Persistence::Close,
             (true, true) => Persistence::KeepAlive,
             (true, false) => Persistence::Implied,

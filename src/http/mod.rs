@@ -11,6 +11,7 @@ pub mod conditional;
 pub mod conn;
 pub mod date;
 pub mod encoding;
+pub(crate) mod fields;
 pub mod head;
 pub mod host;
 pub mod list;

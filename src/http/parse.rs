@@ -6,19 +6,12 @@
 //! anywhere, get the same answer.
 #![forbid(unsafe_code)]
 
+use super::fields::{Fields, Known, Section, Sections};
 use super::host;
 use super::list;
 use super::method::Method;
 use crate::limits::{EMPTY_LINES_MAX, HEAD_FIELDS_CEILING, Limits};
 use std::mem::MaybeUninit;
-
-/// Room for the fields of one request, on the stack.
-pub type FieldTable<'b> = [MaybeUninit<httparse::Header<'b>>; HEAD_FIELDS_CEILING];
-
-/// A fresh [`FieldTable`].
-pub fn field_table<'b>() -> FieldTable<'b> {
-    [const { MaybeUninit::uninit() }; HEAD_FIELDS_CEILING]
-}
 
 /// A request head that follows the rules.
 #[derive(Debug)]
@@ -35,12 +28,24 @@ pub struct Head<'h, 'b> {
     pub fields: Fields<'h, 'b>,
     /// Bytes of the head, with its blank line.
     pub len: usize,
+    /// What its fields say about the message.
+    pub verdict: Verdict,
+}
+
+/// What the fields of a request say about the message and its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verdict {
     /// What follows the head.
     pub framing: Framing,
     /// `Expect: 100-continue` (RFC 9110 section 10.1.1).
     pub expects_continue: bool,
     /// Whether the connection may serve another request (RFC 9112 section 9.3).
     pub keep_alive: bool,
+}
+
+impl Verdict {
+    /// That of a request without fields.
+    pub(super) const NONE: Verdict = Verdict { framing: Framing::None, expects_continue: false, keep_alive: true };
 }
 
 /// How the body is delimited (RFC 9112 section 6.3).
@@ -100,18 +105,22 @@ pub fn empty_lines(bytes: &[u8], seen: &mut u8) -> Option<usize> {
 }
 
 /// Reads the head at the start of `bytes`, which does not start with an empty line.
-pub fn head<'h, 'b>(bytes: &'b [u8], table: &'h mut FieldTable<'b>, limits: &Limits) -> Parsed<'h, 'b> {
+pub fn head<'h, 'b>(bytes: &'b [u8], sections: &'h mut Sections, limits: &Limits) -> Parsed<'h, 'b> {
     if bytes == b"\r" {
         return Parsed::Partial;
     }
-    let line_is_long = bytes.len() >= limits.request_line_bytes_max
-        && memchr::memchr(b'\n', &bytes[..limits.request_line_bytes_max]).is_none();
+    let line_len = memchr::memchr(b'\n', &bytes[..bytes.len().min(limits.request_line_bytes_max)]).map(|end| end + 1);
+    if let Some((line, section, len)) = line_len.and_then(|line_len| read_before(bytes, line_len, sections, limits)) {
+        return Parsed::Head(line.with(sections.get(section), &bytes[line_len.unwrap_or(0)..len], len));
+    }
+    let line_is_long = line_len.is_none() && bytes.len() >= limits.request_line_bytes_max;
     let longest = if line_is_long { limits.request_line_bytes_max } else { limits.head_bytes_max };
     let view = &bytes[..bytes.len().min(longest)];
     let mut request = httparse::Request::new(&mut []);
+    let mut table = [const { MaybeUninit::uninit() }; HEAD_FIELDS_CEILING];
     let fields = &mut table[..limits.head_fields_max.min(HEAD_FIELDS_CEILING)];
     match request.parse_with_uninit_headers(view, fields) {
-        Ok(httparse::Status::Complete(len)) => semantics(request, len),
+        Ok(httparse::Status::Complete(len)) => semantics(&request, &bytes[line_len.unwrap_or(0)..len], len, sections),
         Ok(httparse::Status::Partial) => partial(bytes, line_is_long, limits),
         Err(httparse::Error::TooManyHeaders) => {
             Parsed::Refused(refuse(431, "the request has more header fields than this server reads"))
@@ -124,6 +133,53 @@ pub fn head<'h, 'b>(bytes: &'b [u8], table: &'h mut FieldTable<'b>, limits: &Lim
         Err(httparse::Error::Token) => Parsed::Refused(refuse(400, "the request line is malformed")),
         Err(_) => Parsed::Refused(refuse(400, "the request head is malformed")),
     }
+}
+
+/// The parts of a request line.
+struct Line<'b> {
+    method: &'b str,
+    target: &'b str,
+    is_http_10: bool,
+}
+
+impl<'b> Line<'b> {
+    fn of(request: &httparse::Request<'_, 'b>) -> Option<Line<'b>> {
+        Some(Line { method: request.method?, target: request.path?, is_http_10: request.version? == 0 })
+    }
+
+    /// The head of this line and a section, which is `bytes`.
+    fn with<'h>(self, section: &'h Section, bytes: &'b [u8], len: usize) -> Head<'h, 'b> {
+        Head {
+            method: Method::parse(self.method.as_bytes()),
+            method_bytes: self.method.as_bytes(),
+            target: self.target.as_bytes(),
+            is_http_10: self.is_http_10,
+            fields: Fields::new(section, bytes),
+            len,
+            verdict: section.verdict(),
+        }
+    }
+}
+
+/// A head whose fields, byte for byte, were read a while ago: only its request line, of `line_len` bytes, is read. Gives the
+/// line, the number of the section, and the length of the head. Whatever is not plain is left to the full reading.
+fn read_before<'b>(
+    bytes: &'b [u8],
+    line_len: usize,
+    sections: &mut Sections,
+    limits: &Limits,
+) -> Option<(Line<'b>, usize, usize)> {
+    let (line, rest) = bytes.split_at(line_len);
+    let (section, section_len) = sections.find(rest, limits.head_fields_max)?;
+    let len = line_len + section_len;
+    if len > limits.head_bytes_max {
+        return None;
+    }
+    let mut request = httparse::Request::new(&mut []);
+    // A whole line and nothing behind it: the fields are still to come.
+    let Ok(httparse::Status::Partial) = request.parse(line) else { return None };
+    let line = Line::of(&request).filter(|line| !line.is_http_10)?;
+    Some((line, section, len))
 }
 
 /// The verdict on a head that does not end within the limits.
@@ -156,29 +212,31 @@ fn version<'h, 'b>(line: &'b [u8]) -> Parsed<'h, 'b> {
 }
 
 /// The rules between fields: Host, framing, Expect, Connection.
-fn semantics<'h, 'b>(request: httparse::Request<'h, 'b>, len: usize) -> Parsed<'h, 'b> {
-    let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
+fn semantics<'h, 'b>(
+    request: &httparse::Request<'_, 'b>,
+    bytes: &'b [u8],
+    len: usize,
+    sections: &'h mut Sections,
+) -> Parsed<'h, 'b> {
+    let Some(line) = Line::of(request) else {
         return Parsed::Refused(refuse(400, "the request line is malformed"));
     };
-    let is_http_10 = minor == 0;
-    let fields = Fields::new(request.headers);
-    let checked = check_host(&fields, is_http_10).and_then(|()| framing(&fields, is_http_10));
-    let (framing, expects_continue) = match checked.and_then(|framing| Ok((framing, expect(&fields, is_http_10)?))) {
-        Ok(pair) => pair,
-        Err(refusal) => return Parsed::Refused(refusal),
-    };
-    let keep_alive = keep_alive(&fields, is_http_10);
-    Parsed::Head(Head {
-        method: Method::parse(method.as_bytes()),
-        method_bytes: method.as_bytes(),
-        target: target.as_bytes(),
-        is_http_10,
-        fields,
-        len,
-        framing,
-        expects_continue,
-        keep_alive,
-    })
+    let section = sections.next();
+    section.read(request.headers, bytes);
+    match verdict(&Fields::new(section, bytes), line.is_http_10) {
+        Ok(verdict) => {
+            section.keep(verdict, bytes, !line.is_http_10);
+            Parsed::Head(line.with(section, bytes, len))
+        }
+        Err(refusal) => Parsed::Refused(refusal),
+    }
+}
+
+fn verdict(fields: &Fields<'_, '_>, is_http_10: bool) -> Result<Verdict, Refusal> {
+    check_host(fields, is_http_10)?;
+    let framing = framing(fields, is_http_10)?;
+    let expects_continue = expect(fields, is_http_10)?;
+    Ok(Verdict { framing, expects_continue, keep_alive: keep_alive(fields, is_http_10) })
 }
 
 /// RFC 9112 section 3.2: exactly one valid Host in HTTP/1.1, at most one in 1.0.
@@ -288,150 +346,19 @@ fn keep_alive(fields: &Fields<'_, '_>, is_http_10: bool) -> bool {
     asks
 }
 
-/// The fields that the server itself looks at, found in one pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-#[allow(missing_docs)] // each is the field of its name
-pub enum Known {
-    Host,
-    Connection,
-    ContentLength,
-    TransferEncoding,
-    Expect,
-    AcceptEncoding,
-    IfMatch,
-    IfNoneMatch,
-    IfModifiedSince,
-    IfUnmodifiedSince,
-    IfRange,
-    Range,
-}
-
-const KNOWN: [(Known, &str); 12] = [
-    (Known::Host, "host"),
-    (Known::Connection, "connection"),
-    (Known::ContentLength, "content-length"),
-    (Known::TransferEncoding, "transfer-encoding"),
-    (Known::Expect, "expect"),
-    (Known::AcceptEncoding, "accept-encoding"),
-    (Known::IfMatch, "if-match"),
-    (Known::IfNoneMatch, "if-none-match"),
-    (Known::IfModifiedSince, "if-modified-since"),
-    (Known::IfUnmodifiedSince, "if-unmodified-since"),
-    (Known::IfRange, "if-range"),
-    (Known::Range, "range"),
-];
-
-impl Known {
-    /// The length and the first letter leave one name, or two that begin with `if-`, to compare with.
-    fn of(name: &str) -> Option<Known> {
-        let first = name.as_bytes().first()? | 0x20;
-        let known = match (name.len(), first) {
-            (4, b'h') => Known::Host,
-            (10, b'c') => Known::Connection,
-            (14, b'c') => Known::ContentLength,
-            (17, b't') => Known::TransferEncoding,
-            (6, b'e') => Known::Expect,
-            (15, b'a') => Known::AcceptEncoding,
-            (8, b'i') if name.as_bytes()[3] | 0x20 == b'm' => Known::IfMatch,
-            (8, b'i') => Known::IfRange,
-            (13, b'i') => Known::IfNoneMatch,
-            (17, b'i') => Known::IfModifiedSince,
-            (19, b'i') => Known::IfUnmodifiedSince,
-            (5, b'r') => Known::Range,
-            _ => return None,
-        };
-        name.eq_ignore_ascii_case(known.name()).then_some(known)
-    }
-
-    fn name(self) -> &'static str {
-        KNOWN[self as usize].1
-    }
-}
-
-/// The field lines of a request, in their order. Values are bytes: HTTP does not promise UTF-8.
-#[derive(Clone, Copy, Debug)]
-pub struct Fields<'h, 'b> {
-    lines: &'h [httparse::Header<'b>],
-    first: [u8; KNOWN.len()],
-    count: [u8; KNOWN.len()],
-}
-
-impl<'h, 'b> Fields<'h, 'b> {
-    fn new(lines: &'h [httparse::Header<'b>]) -> Fields<'h, 'b> {
-        let mut fields = Fields { lines, first: [0; KNOWN.len()], count: [0; KNOWN.len()] };
-        for (index, line) in lines.iter().enumerate() {
-            if let Some(known) = Known::of(line.name) {
-                let slot = known as usize;
-                if fields.count[slot] == 0 {
-                    fields.first[slot] = index as u8;
-                }
-                fields.count[slot] += 1;
-            }
-        }
-        fields
-    }
-
-    /// How many lines this field has.
-    pub fn count(&self, known: Known) -> usize {
-        usize::from(self.count[known as usize])
-    }
-
-    /// The value of its first line.
-    pub fn first(&self, known: Known) -> Option<&'b [u8]> {
-        (self.count(known) > 0).then(|| self.lines[usize::from(self.first[known as usize])].value)
-    }
-
-    /// The value of its only line; `None` when there are none or several.
-    pub fn only(&self, known: Known) -> Option<&'b [u8]> {
-        if self.count(known) == 1 { self.first(known) } else { None }
-    }
-
-    /// The values of all its lines.
-    pub fn values(&self, known: Known) -> impl Iterator<Item = &'b [u8]> + Clone + use<'h, 'b> {
-        let lines = if self.count(known) == 0 { &[] } else { &self.lines[usize::from(self.first[known as usize])..] };
-        lines
-            .iter()
-            .filter(move |line| line.name.eq_ignore_ascii_case(known.name()))
-            .take(self.count(known))
-            .map(|line| line.value)
-    }
-
-    /// The values of any field by its name, in any case.
-    pub fn named<'n>(&self, name: &'n str) -> impl Iterator<Item = &'b [u8]> + use<'n, 'h, 'b> {
-        self.lines.iter().filter(move |line| line.name.eq_ignore_ascii_case(name)).map(|line| line.value)
-    }
-
-    /// Every line: name and value.
-    pub fn all(&self) -> impl Iterator<Item = (&'b str, &'b [u8])> + use<'h, 'b> {
-        self.lines.iter().map(|line| (line.name, line.value))
-    }
-}
-
-const _: () = assert!(HEAD_FIELDS_CEILING < 256, "Fields counts lines in a byte");
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn verdict(bytes: &[u8]) -> Result<Option<(Framing, bool, usize)>, u16> {
-        let mut table = field_table();
-        match head(bytes, &mut table, &Limits::default()) {
+        match head(bytes, &mut Sections::default(), &Limits::default()) {
             Parsed::Partial => Ok(None),
-            Parsed::Head(head) => Ok(Some((head.framing, head.keep_alive, head.len))),
+            Parsed::Head(head) => Ok(Some((head.verdict.framing, head.verdict.keep_alive, head.len))),
             Parsed::Refused(refusal) => Err(refusal.status),
             Parsed::NewerMinor(at) => {
                 assert!(bytes[at] > b'1');
                 Err(0)
             }
-        }
-    }
-
-    #[test]
-    fn known_names_are_in_the_order_of_the_enum() {
-        for (index, known) in KNOWN.iter().enumerate() {
-            assert_eq!(known.0 as usize, index);
-            assert_eq!(Known::of(&known.1.to_uppercase()), Some(known.0), "{}", known.1);
         }
     }
 

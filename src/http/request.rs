@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use super::encoding::{self, Encoding};
+use super::fields::{Fields, Known};
 use super::method::Method;
-use super::parse::{Fields, Known};
 use std::net::SocketAddr;
 
 /// A GET, HEAD, OPTIONS or other request whose head follows the rules of RFC 9110 and 9112.

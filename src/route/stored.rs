@@ -5,7 +5,7 @@ use super::files::{FileState, Files};
 use super::mount::Site;
 use crate::http::date;
 use crate::http::encoding::Encoding;
-use crate::http::parse::Known;
+use crate::http::fields::Known;
 use crate::http::plan::{SourceId, Span};
 use crate::http::request::Request;
 use crate::http::service::{Found, Stored};

@@ -18,8 +18,8 @@ use std::{io::Cursor, sync::Arc};
 fn with_request<T>(head: &str, look: impl FnOnce(&Request<'_>) -> T) -> T {
     let bytes = format!("{}\r\nHost: a\r\n\r\n", head.replacen('|', " HTTP/1.1|", 1).replace('|', "\r\n"));
     let bytes = if head.contains('|') { bytes } else { format!("{head} HTTP/1.1\r\nHost: a\r\n\r\n") };
-    let mut table = parse::field_table();
-    let Parsed::Head(head) = parse::head(bytes.as_bytes(), &mut table, &Limits::default()) else {
+    let mut sections = crate::http::fields::Sections::default();
+    let Parsed::Head(head) = parse::head(bytes.as_bytes(), &mut sections, &Limits::default()) else {
         panic!("the head is malformed: {bytes}");
     };
     let mut decoded = Vec::new();

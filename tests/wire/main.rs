@@ -28,6 +28,8 @@ macro_rules! stamp {
     };
 }
 
+#[path = "../backends/mod.rs"]
+mod backends;
 mod client;
 mod content;
 mod stage;

@@ -46,7 +46,7 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
     /// How to talk to the kernel: auto, epoll or io_uring
-    #[arg(long, default_value_t = Backend::Auto)]
+    #[arg(long, env = "BADGER_BACKEND", default_value_t = Backend::Auto)]
     backend: Backend,
     /// Seconds that answers under way have to end after SIGTERM; what is left is cut
     #[arg(long, value_name = "SECONDS", default_value_t = 20)]

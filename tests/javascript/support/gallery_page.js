@@ -33,6 +33,11 @@ async function startServer() {
     for await (const line of createInterface({ input: child.stdout })) {
         const found = /^listening on (http:\S+)/.exec(line);
         if (found) {
+            const asked = process.env.BADGER_BACKEND;
+            if (asked && asked !== 'auto' && !line.includes(` backend=${asked} `)) {
+                await close();
+                throw new Error(`${program} was to run on ${asked}: ${line}`);
+            }
             child.stdout.resume();
             return { base: found[1], close };
         }
