@@ -219,7 +219,7 @@ impl<'s> Contender<'s> {
         loop {
             let run = self.run(row, count)?;
             let took = count as f64 / self.unit as f64 / run.per_second;
-            if took >= seconds / 8.0 || took >= seconds {
+            if took >= seconds / 8.0 {
                 let wanted = (count as f64 * seconds / took) as u64;
                 self.count = wanted.max(least).next_multiple_of(step);
                 return Ok(());
@@ -293,7 +293,6 @@ pub(crate) fn requests_of(row: &Row, port: u16, mount: &str, keys: u64) -> io::R
             let mut tags = Vec::new();
             for key in 0..keys {
                 let answer = requests::ask(&mut socket, &plain.one(key))?;
-                // The ceiling has no tag, and looks at none.
                 let tag = answer.field("etag").ok_or_else(|| io::Error::other("an answer without ETag"))?;
                 tags.push(tag.to_owned());
             }
