@@ -126,7 +126,21 @@ impl House {
             disks.iter().for_each(|disk| disk.cool(0..disk.pages()));
             disks.iter().for_each(|disk| disk.forget_use());
         }
-        House { worker, clients, climate, next_door, inbox, stats, tasks, fault, disks, files, made, has_cut: false, era: 0 }
+        House {
+            worker,
+            clients,
+            climate,
+            next_door,
+            inbox,
+            stats,
+            tasks,
+            fault,
+            disks,
+            files,
+            made,
+            has_cut: false,
+            era: 0,
+        }
     }
 
     pub(crate) fn turn(&mut self) -> bool {
