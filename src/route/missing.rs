@@ -8,6 +8,7 @@ use super::stored::{self, Entry, Lines};
 use crate::http::method::Method;
 use crate::http::request::Request;
 use crate::http::service::{Found, Stored};
+use crate::pack::LookupError;
 
 impl Router {
     /// The mounts whose prefix the path has, the longest first.
@@ -36,6 +37,9 @@ impl Router {
                 Ok(true) => {}
                 // It was there when the mount was made.
                 Ok(false) => continue,
+                Err(LookupError::NotInMemory { .. }) => {
+                    return files.read_index(u32::from(number), page.key.as_bytes());
+                }
                 Err(error) => {
                     *failure = Some(format!("mount {:?}, its page {:?}: {error}", site.prefix, page.key));
                     return Found::Failed;

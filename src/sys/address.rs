@@ -1,11 +1,27 @@
-//! Socket addresses as the kernel reads and writes them.
+//! Where the ends of a connection are, and how the kernel writes it.
 
-use super::socket::Peer;
 use std::ffi::c_int;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+
+/// One end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    Inet(SocketAddr),
+    /// A Unix socket; clients of one have no name.
+    Unix,
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Peer::Inet(address) => write!(f, "{address}"),
+            Peer::Unix => f.write_str("unix"),
+        }
+    }
+}
 
 /// Room for any socket address.
 pub(super) struct Storage {

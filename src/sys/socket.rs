@@ -1,6 +1,6 @@
 //! Stream sockets: listeners, connections, and where they come from.
 
-use super::address::Storage;
+use super::address::{Peer, Storage};
 use super::{checked, counted, retried};
 use std::ffi::c_int;
 use std::io::{self, IoSlice};
@@ -13,23 +13,6 @@ use std::path::{Path, PathBuf};
 /// Connections that may wait to be accepted. The kernel takes the smaller of this and `net.core.somaxconn` (4096 since
 /// Linux 5.4); a burst beyond it waits for the client's next SYN, a second later.
 pub(crate) const BACKLOG_CONNECTIONS: c_int = 4096;
-
-/// One end of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Peer {
-    Inet(SocketAddr),
-    /// A Unix socket; clients of one have no name.
-    Unix,
-}
-
-impl std::fmt::Display for Peer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Peer::Inet(address) => write!(f, "{address}"),
-            Peer::Unix => f.write_str("unix"),
-        }
-    }
-}
 
 /// Sizes of a connection's buffers in the kernel, where the kernel is not to choose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -104,6 +87,21 @@ impl Listener {
             let _ = set_int_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, &[1]);
         }
         Ok(Listener { socket, local, made: None })
+    }
+
+    /// Has the kernel keep a TCP connection to itself until its first bytes have come, or until about `seconds` have passed.
+    /// A unix socket has no such thing.
+    ///
+    /// # Errors
+    /// What the kernel says: an Internet socket that is not TCP.
+    pub(crate) fn defer_accept(&self, seconds: u32) -> io::Result<()> {
+        match self.local {
+            Peer::Inet(_) => {
+                let seconds = c_int::try_from(seconds).unwrap_or(c_int::MAX);
+                set_int_option(self.socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, &[seconds])
+            }
+            Peer::Unix => Ok(()),
+        }
     }
 
     /// A listener that says it listens at `local`, and that nobody can connect to: for backends that make up their
@@ -341,6 +339,11 @@ fn send_flags(more: bool) -> c_int {
     libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 }
 }
 
+/// A TCP socket that is nowhere yet.
+pub(super) fn unconnected() -> io::Result<OwnedFd> {
+    stream_socket(libc::AF_INET)
+}
+
 fn stream_socket(family: c_int) -> io::Result<OwnedFd> {
     // SAFETY: takes no pointer.
     let descriptor =
@@ -459,6 +462,22 @@ mod tests {
             let flags = unsafe { libc::fcntl(socket.as_raw_fd(), query) };
             assert_ne!(flags & wanted, 0);
         }
+    }
+
+    #[test]
+    fn a_deferred_connection_is_accepted_with_its_bytes() {
+        let listener = Listener::bind_inet("127.0.0.1:0".parse().unwrap()).unwrap();
+        listener.defer_accept(60).unwrap();
+        let Peer::Inet(local) = listener.local() else { panic!() };
+        let mut silent = TcpStream::connect(local).unwrap();
+        let mut speaks = TcpStream::connect(local).unwrap();
+        io::Write::write_all(&mut speaks, b"x").unwrap();
+        let (socket, peer) = accepted(&listener);
+        assert_eq!(peer, Peer::Inet(speaks.local_addr().unwrap()), "not the one that came first");
+        assert_eq!(socket.recv(&mut [0; 8]).unwrap(), 1, "its bytes are there already");
+        assert!(matches!(listener.accept(), Accepting::Empty));
+        io::Write::write_all(&mut silent, b"x").unwrap();
+        assert_eq!(accepted(&listener).1, Peer::Inet(silent.local_addr().unwrap()));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod pack_gallery;
 mod pack_records;
 mod poco_json;
 mod poco_text;
+mod probe;
 mod progress;
 mod record_line;
 mod reference;
@@ -41,6 +42,8 @@ struct Arguments {
 enum Command {
     /// Serve packs and directories over HTTP
     Serve(serve::ServeArguments),
+    /// Show what this machine offers to a server, and what would be made of it
+    Probe(probe::ProbeArguments),
     /// Make a pack
     #[command(subcommand)]
     Pack(PackCommand),
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
             Some(given) => serve::run(config::Source::new(given.clone())),
             None => unreachable!("clap read it as serve"),
         },
+        Command::Probe(arguments) => probe::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Config(config::ConfigCommand::Check(arguments)) => config::check(&arguments),
