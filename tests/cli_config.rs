@@ -230,7 +230,8 @@ fn a_file_is_checked_with_all_that_it_serves() {
         ("https://a", "https://A", "in/b.toml:15:8: cors \"https://A.example\" of the mount at \"/app\": "),
         ("prefix = \"/app\"", "prefix = \"/{app}\"", "in/b.toml:12:10: prefix \"/{app}\": "),
         ("status = 308", "status = 200", "in/b.toml:20:10: redirect from "),
-        ("workers = 2", "idle_time = 0", "limit idle_time_max must be more than 0"),
+        ("workers = 2", "idle_time = 0", "in/b.toml:3:13: limit idle_time_max must be more than 0"),
+        ("127.0.0.1:0", "127.0.0.1", "in/b.toml:2:11: \"127.0.0.1\" is no address"),
     ] {
         let outcome = check(&folder, &FILE.replace(change, to));
         outcome.failed_without_help(message);

@@ -23,7 +23,7 @@ fn client(router: Router) -> TestClient {
     TestClient::new(router).unwrap()
 }
 
-fn allowed<'a>(answer: &'a TestResponse) -> Option<&'a str> {
+fn allowed(answer: &TestResponse) -> Option<&str> {
     answer.header("Access-Control-Allow-Origin")
 }
 

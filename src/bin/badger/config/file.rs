@@ -2,7 +2,7 @@
 
 use super::listeners::{ListenerSettings, help, of_listener, read_listeners};
 use super::mounts::{MountSettings, RedirectSettings, read_mounts, read_redirects};
-use super::place::{Complaints, Document};
+use super::place::{Complaints, Document, Place};
 use super::table::{Table, Value, strings, wrong_type};
 use super::{bare_serve_command, table};
 use crate::failure::{Failure, io_failure};
@@ -21,11 +21,19 @@ const NOT_IN_FILE: [&str; 6] = ["help", "config", "mount", "unix-mode", "ipv6-on
 /// Keys that are more than a flag.
 const STRUCTURED: [&str; 4] = ["listen", "mount", "redirect", "paths"];
 
+/// A key and its value as on the command line.
+#[derive(Debug)]
+pub(crate) struct Word {
+    /// The id of its argument.
+    pub(crate) id: String,
+    pub(crate) word: OsString,
+    pub(crate) place: Place,
+}
+
 /// What a file says.
 #[derive(Debug)]
 pub(crate) struct FileSettings {
-    /// Words as on the command line, each with the id of its argument.
-    pub(crate) words: Vec<(String, OsString)>,
+    pub(crate) words: Vec<Word>,
     pub(crate) listeners: Option<Vec<ListenerSettings>>,
     pub(crate) mounts: Vec<MountSettings>,
     pub(crate) redirects: Vec<RedirectSettings>,
@@ -114,7 +122,10 @@ impl FileSettings {
             // The other word stands for what has to be served, which is not looked at here.
             let words = [OsString::from("--config=checked"), word.clone()];
             match command.clone().try_get_matches_from(words) {
-                Ok(_) => self.words.push((flag.get_id().to_string(), word)),
+                Ok(_) => {
+                    let (id, place) = (flag.get_id().to_string(), complaints.place(value.span()));
+                    self.words.push(Word { id, word, place });
+                }
                 Err(error) => {
                     let about = flag.get_help().map(ToString::to_string).unwrap_or_default();
                     let first = about.split(['\n', ';']).next().unwrap_or_default().to_owned();
@@ -225,7 +236,7 @@ mod tests {
             status = 301
         "#;
         let settings = parse(text).unwrap();
-        let words: Vec<_> = settings.words.iter().map(|word| word.1.to_str().unwrap()).collect();
+        let words: Vec<_> = settings.words.iter().map(|word| word.word.to_str().unwrap()).collect();
         assert_eq!(words, ["--backend=epoll", "--idle-time=30", "--workers=2"]);
         let listeners: Vec<_> = settings.listeners.unwrap().into_iter().map(|listener| listener.address).collect();
         assert_eq!(listeners, ["127.0.0.1:0", "unix:in/run/b"]);
@@ -252,6 +263,8 @@ mod tests {
             ("a = [1,\n", "1:8", "unclosed array", "TOML"),
             ("a = 1\na = 2\n", "2:1", "duplicate key", "TOML"),
             ("listen = 80", "1:10", "this is a whole number", "write an address in quotes"),
+            ("listen = [\"a:1\", \"127.0.0.1\"]", "1:18", "\"127.0.0.1\" is no address", "127.0.0.1:8080"),
+            ("[[listen]]\naddress = \"unix:\"\n", "2:11", "\"unix:\" is no address", "unix:PATH"),
             (
                 "unix_mode = \"660\"",
                 "1:1",
@@ -284,8 +297,8 @@ mod tests {
             ),
             (
                 "[[mount]]\nprefix = \"/\"\npath = \"a\"\ncors = { origins = \"*\", max_age = -1 }\n",
-                "4:34",
-                "a whole number",
+                "4:35",
+                "this is a whole number",
                 "from 0",
             ),
             ("[[redirect]]\nfrom = \"/a\"\nto = \"/{b}\"\n", "3:6", "redirect from \"/a\" to \"/{b}\"", "it goes like"),

@@ -4,6 +4,7 @@ use super::place::Complaints;
 use super::table::{Table, Value, nearest, wrong_type};
 use crate::serve::ServeArguments;
 use badgerserver::{ListenOptions, TrustedProxy};
+use std::ops::Range;
 use std::path::Path;
 use toml::de::DeValue;
 
@@ -39,6 +40,7 @@ impl ListenerSettings {
 
     fn read(mut table: Table<'_>, folder: &Path, complaints: &mut Complaints) -> Option<ListenerSettings> {
         let address = table.required("address", complaints);
+        let address = address.filter(|(address, span)| is_address(address, span.clone(), complaints));
         let mode = table.value("mode").and_then(|value| read_mode(value, complaints));
         let ipv6_only = table.boolean("ipv6_only", complaints);
         let is_given = table.value("proxy_from").is_some();
@@ -63,6 +65,22 @@ fn from_folder(address: &str, folder: &Path) -> String {
     }
 }
 
+/// Whether it looks like an address; whether it can be had is seen when the server starts.
+fn is_address(address: &str, span: Range<usize>, complaints: &mut Complaints) -> bool {
+    let is_one = match address.strip_prefix("unix:") {
+        Some(path) => !path.is_empty(),
+        None => address.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()),
+    };
+    if !is_one {
+        complaints.add(
+            span,
+            format!("{address:?} is no address"),
+            "addresses are like 127.0.0.1:8080, [::]:8080, unix:PATH",
+        );
+    }
+    is_one
+}
+
 /// `listen = "127.0.0.1:8080"`, a list of such texts, of tables, or `[[listen]]`.
 pub(super) fn read_listeners(
     value: Option<&Value<'_>>,
@@ -70,7 +88,8 @@ pub(super) fn read_listeners(
     complaints: &mut Complaints,
 ) -> Option<Vec<ListenerSettings>> {
     let mut one = |value: &Value<'_>| match value.get_ref() {
-        DeValue::String(address) => Some(ListenerSettings::plain(&from_folder(address, folder))),
+        DeValue::String(address) => is_address(address, value.span(), complaints)
+            .then(|| ListenerSettings::plain(&from_folder(address, folder))),
         DeValue::Table(_) => {
             let table = Table::of(value, "[[listen]]", complaints)?;
             ListenerSettings::read(table, folder, complaints)

@@ -125,7 +125,7 @@ impl Source {
         let file = FileSettings::read(path)?;
         let is_given =
             |id: &str| matches!(self.given.value_source(id), Some(ValueSource::CommandLine | ValueSource::EnvVariable));
-        let words = file.words.iter().filter(|word| !is_given(&word.0)).map(|word| word.1.clone());
+        let words = file.words.iter().filter(|word| !is_given(&word.id)).map(|word| word.word.clone());
         let arguments = read_words(serve_command(), words.chain(self.words.iter().cloned()))?;
         let settings = Settings::new(arguments, Some(file));
         if settings.mounts.is_empty() && settings.redirects.is_empty() {
@@ -167,13 +167,19 @@ pub(crate) struct CheckArguments {
 pub(crate) fn check(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
     let file = FileSettings::read(&arguments.file)?;
     let config = OsString::from("--config=checked");
-    let words = file.words.iter().map(|word| word.1.clone()).chain([config]);
-    let settings = Settings::new(read_words(bare_serve_command(), words)?, Some(file));
+    let words = file.words.iter().map(|word| word.word.clone()).chain([config]);
+    let flags = read_words(bare_serve_command(), words)?;
+    if let Err(error) = flags.limits().validate() {
+        let what = error.to_string();
+        // A limit is called as its key is, with its unit or `_max` behind.
+        let word = file.words.iter().find(|word| what.contains(&format!(" {}_max ", word.id)));
+        return Err(word.map_or_else(|| Failure::new(&what), |word| word.place.failure(&what)));
+    }
+    let settings = Settings::new(flags, Some(file));
     let lines = Lines::start().map_err(|error| Failure::new(format!("threads: {error}")))?;
     let opened = settings.open(&lines);
     lines.flush();
     drop(opened.map_err(Failure::joined)?);
-    settings.arguments.limits().validate().map_err(|error| Failure::new(error.to_string()))?;
     for (address, _) in &settings.listeners {
         say(format_args!("listens on {address}"));
     }

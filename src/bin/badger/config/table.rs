@@ -131,9 +131,7 @@ pub(crate) fn wrong_type(value: &Value<'_>, wanted: &str, complaints: &mut Compl
         DeValue::Array(_) => "a list",
         DeValue::Table(_) => "a table",
     };
-    let what =
-        if found == wanted { format!("{wanted} of another range is wanted here") } else { format!("this is {found}") };
-    complaints.add(value.span(), what, format!("write {wanted}"));
+    complaints.add(value.span(), format!("this is {found}"), format!("write {wanted}"));
 }
 
 pub(crate) fn string(value: &Value<'_>, complaints: &mut Complaints) -> Option<String> {
