@@ -30,6 +30,7 @@ pub use pack::Pack;
 pub use ring::choose::Backend;
 pub use route::{Mount, Router};
 pub use server::directory;
+pub use server::probe;
 pub use server::{
     Address, Builder, Drained, Error, Event, Handle, OpenError, Server, Stats, TestClient, TestResponse,
     guard_mapped_files,

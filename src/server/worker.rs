@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 use super::addresses::{Addresses, Admission, Client};
+use super::balance::{Arrival, Neighbours};
 use super::content::{Content, TaskDone};
 use super::event::{Event, Reporter};
 use super::generation::Generation;
@@ -23,7 +24,9 @@ use crate::http::{Batch, Closed, Conn, Env, Input, Moment, Part, Scratch, Step, 
 use crate::limits::Limits;
 use crate::ring::{Completion, Ending, Outgoing, Ring, Token};
 use crate::sys::{self, Peer};
+use cold::Parked;
 use crossbeam_channel::Receiver;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,7 +37,7 @@ use std::time::Duration;
 /// "How answers leave".
 const COPY_BYTES_MAX: u64 = 24 * 1024 - 1;
 /// The same when several answers leave together, where a copy saves two system calls for each of them.
-const COPY_BYTES_MAX_BATCHED: u64 = 48 * 1024 - 1;
+pub(super) const COPY_BYTES_MAX_BATCHED: u64 = 48 * 1024 - 1;
 /// Bytes of bodies that are copied for one connection at a time. What is beyond them goes by `sendfile`, so that clients
 /// that ask for much and read nothing cost a bounded amount of memory each.
 const COPIED_BYTES_MAX: u64 = 128 * 1024;
@@ -64,12 +67,13 @@ pub(crate) struct Listening {
 }
 
 /// What a worker is made from, beside its ring.
-pub(crate) struct Parts {
+pub(crate) struct Parts<S> {
     pub(crate) content: Content,
     pub(crate) limits: Limits,
     pub(crate) listeners: Vec<Listening>,
     /// Shared by the workers of a server.
     pub(crate) addresses: Arc<Addresses>,
+    pub(crate) neighbours: Neighbours<S>,
     pub(crate) inbox: Receiver<Message>,
     pub(crate) stats: Arc<WorkerStats>,
     pub(crate) reporter: Reporter,
@@ -97,6 +101,7 @@ pub(crate) struct Worker<R: Ring> {
     limits: Limits,
     listeners: Vec<Listening>,
     addresses: Arc<Addresses>,
+    neighbours: Neighbours<R::Socket>,
     inbox: Receiver<Message>,
     stats: Arc<WorkerStats>,
     reporter: Reporter,
@@ -109,6 +114,8 @@ pub(crate) struct Worker<R: Ring> {
     is_at_limit: bool,
     accept_retry: Option<u64>,
     drain: Drain,
+    /// Sends that wait for their content, by slot.
+    parked: BTreeMap<u32, Parked>,
 }
 
 impl<R: Ring> Worker<R> {
@@ -116,7 +123,7 @@ impl<R: Ring> Worker<R> {
     ///
     /// # Errors
     /// What the system says to a listener.
-    pub(crate) fn new(ring: R, parts: Parts) -> io::Result<Worker<R>> {
+    pub(crate) fn new(ring: R, parts: Parts<R::Socket>) -> io::Result<Worker<R>> {
         let now = ring.now();
         let moment = Moment {
             nanos: now.nanos,
@@ -135,6 +142,7 @@ impl<R: Ring> Worker<R> {
             limits: parts.limits,
             listeners: parts.listeners,
             addresses: parts.addresses,
+            neighbours: parts.neighbours,
             inbox: parts.inbox,
             stats: parts.stats,
             reporter: parts.reporter,
@@ -144,6 +152,7 @@ impl<R: Ring> Worker<R> {
             is_at_limit: false,
             accept_retry: None,
             drain: Drain::No,
+            parked: BTreeMap::new(),
         };
         for (number, listening) in worker.listeners.iter().enumerate() {
             if let Some(socket) = &listening.socket {
@@ -169,7 +178,7 @@ impl<R: Ring> Worker<R> {
         let mut has_heard = false;
         self.has_asked = false;
         while let Some(completion) = self.ring.next() {
-            has_heard |= !matches!(completion, Completion::Sent { .. });
+            has_heard |= !matches!(completion, Completion::Sent { .. } | Completion::Cold { .. });
             self.completed(completion);
         }
         while let Some(slot) = self.timers.expire(self.moment.nanos) {
@@ -187,7 +196,10 @@ impl<R: Ring> Worker<R> {
         let drain = match self.drain {
             Drain::No => None,
             Drain::Going { has_settled: false, .. } => Some(0),
-            Drain::Going { deadline, .. } => Some(deadline).filter(|_| !planted!(DrainHasNoEnd)),
+            // Once it is over there are no connections; the waker tells when those arrive that are on their way.
+            Drain::Going { deadline, .. } => {
+                Some(deadline).filter(|at| *at > self.moment.nanos && !planted!(DrainHasNoEnd))
+            }
         };
         [self.timers.next(), self.accept_retry, drain].into_iter().flatten().min()
     }
@@ -195,6 +207,7 @@ impl<R: Ring> Worker<R> {
     fn read_time(&mut self) {
         let now = self.ring.now();
         self.moment.nanos = now.nanos;
+        self.content.set_time(now.nanos);
         if now.unix_seconds != self.moment.unix_seconds {
             self.moment.unix_seconds = now.unix_seconds;
             self.moment.date = date::write(now.unix_seconds);
@@ -205,7 +218,13 @@ impl<R: Ring> Worker<R> {
         match completion {
             Completion::Received { token, result } => self.received(token, result),
             Completion::Sent { token, outgoing, result } => self.sent(token, outgoing, result),
-            Completion::Accepted { listener, socket, peer } => self.accepted(listener, socket, peer),
+            Completion::Cold { token, outgoing, cold } => self.cold(token, outgoing, cold),
+            Completion::Accepted { listener, socket, peer } => {
+                match self.neighbours.deal(Arrival { listener, socket, peer }) {
+                    Some(arrival) => self.arrived(arrival),
+                    None => self.stats.connections_handed_over.add(1),
+                }
+            }
             Completion::AcceptFailed { listener, error } => {
                 self.stats.accept_failures.add(1);
                 self.content.events.push(Event::AcceptFailed { listener, why: error.to_string() });
@@ -216,11 +235,16 @@ impl<R: Ring> Worker<R> {
                 while let Ok(message) = self.inbox.try_recv() {
                     self.told(message);
                 }
+                while let Some(arrival) = self.neighbours.next() {
+                    self.arrived(arrival);
+                }
             }
         }
     }
 
-    fn accepted(&mut self, listener: u32, socket: R::Socket, peer: Peer) {
+    /// A connection that is this worker's: accepted here, or handed over.
+    fn arrived(&mut self, arrival: Arrival<R::Socket>) {
+        let Arrival { listener, socket, peer } = arrival;
         let peer = match peer {
             Peer::Inet(address) => Some(address),
             Peer::Unix => None,
@@ -231,19 +255,20 @@ impl<R: Ring> Worker<R> {
             self.stats.connections_turned_away.add(1);
         }
         if admission == Admission::Closed {
-            return;
+            return self.departed();
         }
         let conn = Conn::new(peer, &self.moment, &self.limits);
-        let id = self.slots.insert(conn, listener, client);
+        let id = self.slots.insert(conn, listener);
         if self.ring.open(id.slot, socket).is_err() {
             self.slots.remove(id.slot);
             self.leave(client);
             self.stats.accept_failures.add(1);
-            return;
+            return self.departed();
         }
         self.stats.connections_accepted.add(1);
         self.stats.connections_open.add(1);
-        let has_reached = self.slots.len() >= self.limits.connections_max && !planted!(AcceptAboveLimit);
+        // Those that others are handing over have their places already.
+        let has_reached = self.neighbours.counted() >= self.limits.connections_max && !planted!(AcceptAboveLimit);
         if has_reached && !self.is_at_limit {
             self.is_at_limit = true;
             self.stats.connections_at_limit.add(1);
@@ -304,9 +329,7 @@ impl<R: Ring> Worker<R> {
                     return;
                 }
                 if error.kind() == io::ErrorKind::UnexpectedEof {
-                    self.stats.files_truncated.add(1);
-                    self.content.events.push(Event::FileTruncated);
-                    self.content.forget_files();
+                    self.content.note_truncated();
                 }
                 if let Some(slot) = self.slots.get_mut(token.slot) {
                     slot.send = None;
@@ -335,6 +358,7 @@ impl<R: Ring> Worker<R> {
                             listening.socket = None;
                         }
                         self.accept_retry = None;
+                        self.neighbours.shut();
                         self.drain = Drain::Going { deadline, has_settled: false };
                     }
                     Drain::Going { deadline: before, .. } => *before = deadline.min(*before),
@@ -342,8 +366,12 @@ impl<R: Ring> Worker<R> {
             }
             Message::Done(done) => {
                 for id in self.content.done(done) {
-                    if self.slots.get_mut(id.slot).is_some_and(|slot| slot.serial == id.serial) {
-                        self.step(id.slot, Said::Ready);
+                    if self.slots.get_mut(id.slot).is_none_or(|slot| slot.serial != id.serial) {
+                        continue;
+                    }
+                    match self.parked.remove(&id.slot).filter(|_| !planted!(ParkedForgotten)) {
+                        Some(parked) => self.resume(id.slot, parked),
+                        None => self.step(id.slot, Said::Ready),
                     }
                 }
                 self.content.forget_failures();
@@ -352,6 +380,9 @@ impl<R: Ring> Worker<R> {
     }
 
     fn tick(&mut self, slot: u32) {
+        if self.tick_parked(slot) {
+            return;
+        }
         let Some(entry) = self.slots.get_mut(slot) else { return };
         if entry.conn.deadline().is_some_and(|deadline| deadline <= self.moment.nanos) {
             self.step(slot, Said::Tick);
@@ -401,6 +432,8 @@ impl<R: Ring> Worker<R> {
             Said::Sent { bytes, is_all } => Input::Sent { bytes, is_all },
             Said::Ready => Input::Ready,
             Said::Failed => Input::Failed,
+            Said::Unready => Input::Unready,
+            Said::Held => Input::Held,
             Said::Tick => Input::Tick,
             Said::TurnedAway => Input::TurnedAway,
         };
@@ -439,9 +472,7 @@ impl<R: Ring> Worker<R> {
                         if planted!(ColdBelievesCut) { Ok(()) } else { file.is_whole() }
                     });
                     if read.is_err() {
-                        self.stats.files_truncated.add(1);
-                        self.content.events.push(Event::FileTruncated);
-                        self.content.forget_files();
+                        self.content.note_truncated();
                         return Err(outgoing);
                     }
                 }
@@ -482,6 +513,7 @@ impl<R: Ring> Worker<R> {
 
     fn schedule(&mut self, slot: u32) {
         if let Some(deadline) = self.slots.get_mut(slot).and_then(|entry| entry.conn.deadline()) {
+            let deadline = self.parked.get(&slot).map_or(deadline, |parked| deadline.min(parked.until));
             self.timers.set(slot, deadline);
         }
     }
@@ -495,11 +527,22 @@ impl<R: Ring> Worker<R> {
     fn close(&mut self, slot: u32, ending: Ending) {
         let Some(closed) = self.slots.remove(slot) else { return };
         self.content.leave(SlotId { slot, serial: closed.serial });
-        self.leave(closed.client.filter(|_| !planted!(AcceptKeepsCounting)));
+        if let Some(parked) = self.parked.remove(&slot) {
+            self.recycle(parked.outgoing);
+        }
+        self.leave(closed.client().filter(|_| !planted!(AcceptKeepsCounting)));
         self.timers.cancel(slot);
         self.ring.close(slot, ending);
         self.stats.connections_open.sub(1);
-        if self.is_at_limit && self.slots.len() < self.limits.connections_max {
+        self.departed();
+    }
+
+    /// A connection that was counted is gone, or never began.
+    fn departed(&mut self) {
+        if !planted!(HandOverKeepsCounting) {
+            self.neighbours.left();
+        }
+        if self.is_at_limit && self.neighbours.counted() < self.limits.connections_max {
             self.is_at_limit = planted!(AcceptNotResumed);
             self.resume_accepting();
         }
@@ -535,7 +578,8 @@ impl<R: Ring> Worker<R> {
             self.stats.closed_by_drain.add(u64::from(is_over));
             self.close(slot, if is_over { Ending::Reset } else { Ending::Close });
         }
-        self.slots.len() > 0
+        // What another worker is handing over has yet to come.
+        self.slots.len() > 0 || self.neighbours.counted() > 0
     }
 
     fn recycle(&mut self, mut outgoing: Box<Outgoing>) {
@@ -557,9 +601,14 @@ enum Said {
     Sent { bytes: u64, is_all: bool },
     Ready,
     Failed,
+    Unready,
+    Held,
     Tick,
     TurnedAway,
 }
+
+#[path = "worker_cold.rs"]
+mod cold;
 
 #[cfg(any(test, fuzzing))]
 #[path = "worker_fuzz.rs"]

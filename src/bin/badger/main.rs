@@ -11,6 +11,7 @@ mod pack_gallery;
 mod pack_records;
 mod poco_json;
 mod poco_text;
+mod probe;
 mod progress;
 mod record_line;
 mod serve;
@@ -39,6 +40,8 @@ struct Arguments {
 enum Command {
     /// Serve packs and directories over HTTP
     Serve(serve::ServeArguments),
+    /// Show what this machine offers to a server, and what would be made of it
+    Probe(probe::ProbeArguments),
     /// Make a pack
     #[command(subcommand)]
     Pack(PackCommand),
@@ -64,6 +67,7 @@ fn main() -> ExitCode {
         Command::Pack(PackCommand::Gallery(arguments)) => pack_gallery::run(&arguments),
         Command::Pack(PackCommand::Records(arguments)) => pack_records::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     };
