@@ -220,7 +220,7 @@ fn a_file_is_checked_with_all_that_it_serves() {
     for (change, to, message) in [
         ("workers = 2", "worker = 2", "in/b.toml:3:1: \"worker\" is no setting\n"),
         ("\"public\"", "\"private\"", "in/b.toml:7:8: cannot open in/private: "),
-        ("/404.html", "/405.html", "in/b.toml:9:13: \"/405.html\" of the mount at \"/\": there is no such key"),
+        ("/404.html", "/405.html", "in/b.toml:9:13: \"/405.html\" of the mount at \"/\": the pack lacks the key"),
         ("/index.html", "/none", "in/b.toml:14:12: \"/none\" of the mount at \"/app\": "),
         (
             "X-From",

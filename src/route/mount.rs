@@ -280,7 +280,7 @@ fn find_stand_in(pack: &Pack, key: &str) -> Result<(), &'static str> {
     let mut record = Record::default();
     match pack.lookup(key.as_bytes(), &mut pack.checked(), &mut record) {
         Ok(true) => Ok(()),
-        Ok(false) => Err("there is no such key, and it is to stand for what is missing; add it, or leave this out"),
+        Ok(false) => Err("the pack lacks the key that stands for what is missing; add it, or leave this out"),
         Err(_) => Err("the entry that stands for what is missing is damaged; `badger verify` names the place"),
     }
 }
