@@ -1,9 +1,11 @@
 //! A slow disk: whether payloads that have to be read keep one waiting that is in memory.
 //!
 //! The server is in a control group of its own whose reads of the disk are limited (cgroup v1, `blkio`), everything it
-//! serves is evicted before it starts, and what the hot client asks for is asked for once. Then a client asks for that one
-//! payload of 1 KiB over and over, first alone, then beside eight clients that ask for payloads of 150 KiB, each for the
-//! first time.
+//! serves is evicted before it starts, what the hot client asks for is asked for once, and of what the others will ask for the
+//! head: so the index is in memory, and of nginx the files are known. Then a client asks for that one
+//! payload of 1 KiB over and over, first alone, then beside eight clients that ask for payloads of 150 KiB in a mixed order,
+//! each for the first time. It ends early when all of them were asked for: a server that reads much at a time has them all
+//! in memory by then.
 
 use super::client::percentile_micros;
 use super::content::{Content, LARGE, SMALL};
@@ -25,6 +27,8 @@ use std::time::{Duration, Instant};
 pub(crate) const NAME: &str = "cold and hot";
 const READS_PER_SECOND: u64 = 40;
 const COLD_CLIENTS: usize = 8;
+/// Has no divisor in common with the number of keys, so that each comes once.
+const KEY_STRIDE: u64 = 377;
 /// A round takes long; a third of the others' is enough, and this many at most.
 const ROUNDS_MAX: usize = 3;
 const ALONE: Duration = Duration::from_millis(1_500);
@@ -101,7 +105,7 @@ pub(crate) fn all(rounds: usize, content: &Content, notes: &mut Vec<String>) -> 
             let one = one(content, name, *backend, round * contenders.len() + number + 1)
                 .map_err(|error| io::Error::other(format!("{NAME}: {name}: {error}")))?;
             eprintln!(
-                "  round {}: {name}: hot p99 {:.0} us alone, {:.0} us beside, p99.9 {:.0} us, worst {:.0} us; {} cold answers",
+                "  round {}: {name}: hot p99 {:.0} us alone, {:.0} us beside, p99.9 {:.0} us, worst {:.0} us; {:.0} cold answers a second",
                 round + 1,
                 one.alone.p99,
                 one.beside.p99,
@@ -114,7 +118,7 @@ pub(crate) fn all(rounds: usize, content: &Content, notes: &mut Vec<String>) -> 
             into.beside_p99_micros.push(rounded(one.beside.p99));
             into.beside_p999_micros.push(rounded(one.beside.p999));
             into.beside_worst_micros.push(rounded(one.beside.worst));
-            into.cold_answers.push(one.answers as f64);
+            into.cold_answers.push(rounded(one.answers));
         }
     }
     Ok(measured)
@@ -129,7 +133,8 @@ struct Hot {
 struct One {
     alone: Hot,
     beside: Hot,
-    answers: u64,
+    /// Cold answers a second.
+    answers: f64,
 }
 
 fn one(content: &Content, name: &str, backend: Option<&str>, number: usize) -> io::Result<One> {
@@ -154,11 +159,14 @@ fn one(content: &Content, name: &str, backend: Option<&str>, number: usize) -> i
     if model.body != LARGE.body(0) {
         return Err(io::Error::other("a body differs"));
     }
+    for key in 0..LARGE.keys {
+        requests::ask_head(&mut socket, &cold.one(key))?;
+    }
     running.join_group(&group.0)?;
     let mut clients = Clients::new(running.port, hot, hot_bytes, &cold, model.bytes())?;
     let alone = clients.run(ALONE, false)?;
     let beside = clients.run(BESIDE, true)?;
-    let answers = clients.answers;
+    let answers = clients.answers as f64 / clients.took.as_secs_f64();
     drop(clients);
     drop(running);
     drop(group);
@@ -186,7 +194,9 @@ struct Clients<'r> {
     /// Bytes of its answer that each cold client has.
     seen: Vec<u64>,
     next_key: u64,
+    /// Answers that came whole, and how long it took.
     answers: u64,
+    took: Duration,
 }
 
 const HOT: u64 = u64::MAX;
@@ -210,7 +220,19 @@ impl<'r> Clients<'r> {
         }
         // The first key was asked for, to know the answers.
         let (seen, next_key) = (vec![0; COLD_CLIENTS], 1);
-        Ok(Clients { epoll, hot, hot_request, hot_bytes, cold, cold_requests, cold_bytes, seen, next_key, answers: 0 })
+        Ok(Clients {
+            epoll,
+            hot,
+            hot_request,
+            hot_bytes,
+            cold,
+            cold_requests,
+            cold_bytes,
+            seen,
+            next_key,
+            answers: 0,
+            took: BESIDE,
+        })
     }
 
     fn run(&mut self, time: Duration, with_cold: bool) -> io::Result<Hot> {
@@ -226,7 +248,7 @@ impl<'r> Clients<'r> {
         let mut hot_seen = 0;
         let mut since = Instant::now();
         sys::send(self.hot.as_raw_fd(), &self.hot_request, 0)?;
-        while start.elapsed() < time || hot_seen > 0 {
+        while start.elapsed() < time && (!with_cold || self.answers + 1 < LARGE.keys) || hot_seen > 0 {
             let ready = self.epoll.wait(&mut events, requests::STALL.as_millis() as i32)?;
             if ready == 0 {
                 return Err(io::Error::other("no answer for 10 s"));
@@ -245,6 +267,7 @@ impl<'r> Clients<'r> {
                 }
             }
         }
+        self.took = start.elapsed();
         // The answer that is under way.
         let mut rest = 0;
         while rest < self.hot_bytes {
@@ -262,11 +285,12 @@ impl<'r> Clients<'r> {
     }
 
     fn ask_cold(&mut self, number: usize) -> io::Result<()> {
-        if self.next_key >= LARGE.keys {
-            return Err(io::Error::other("every cold payload was asked for: the disk is not limited"));
+        if self.next_key < LARGE.keys {
+            // Neighbours in the order are none in the file.
+            let key = self.next_key * KEY_STRIDE % LARGE.keys;
+            sys::send(self.cold[number].as_raw_fd(), &self.cold_requests.one(key), 0)?;
+            self.next_key += 1;
         }
-        sys::send(self.cold[number].as_raw_fd(), &self.cold_requests.one(self.next_key), 0)?;
-        self.next_key += 1;
         Ok(())
     }
 

@@ -237,13 +237,14 @@ fn cold(text: &mut String, cold: &[Cold]) -> std::fmt::Result {
     writeln!(
         text,
         "40 reads a second (cgroup v1, `blkio.throttle.read_iops_device`), everything evicted; one client asks for one payload of \
-         1 KiB that is in memory, first alone, then beside 8 that ask for 150 KiB each for the first time, for 5 s. Medians of \
+         1 KiB that is in memory, first alone, then beside 8 that ask for 150 KiB each for the first time, in a mixed order, for 5 s \
+         or until each of the 1,000 was asked for. Medians of \
          {} rounds.\n",
         cold[0].cold_answers.len()
     )?;
     writeln!(
         text,
-        "| server | hot p99 alone, us | hot p99, us | hot p99.9, us | worst, us | cold answers |\n|---|---|---|---|---|---|"
+        "| server | hot p99 alone, us | hot p99, us | hot p99.9, us | worst, us | cold answers/s |\n|---|---|---|---|---|---|"
     )?;
     for one in cold {
         let middle = |values: &[f64]| median(values.to_vec()).value;

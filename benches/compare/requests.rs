@@ -75,6 +75,24 @@ impl Requests {
     }
 }
 
+/// Asks for the head of what a `GET` asks for.
+pub(crate) fn ask_head(socket: &mut TcpStream, get: &[u8]) -> io::Result<()> {
+    socket.write_all(&[b"HEAD", &get[b"GET".len()..]].concat())?;
+    let mut head = Vec::new();
+    let mut room = [0; 4096];
+    while !head.ends_with(b"\r\n\r\n") {
+        let received = socket.read(&mut room)?;
+        if received == 0 {
+            return Err(io::Error::other("the server closed the connection"));
+        }
+        head.extend_from_slice(&room[..received]);
+    }
+    if !head.starts_with(b"HTTP/1.1 200") {
+        return Err(io::Error::other(String::from_utf8_lossy(&head).into_owned()));
+    }
+    Ok(())
+}
+
 /// Which keys are asked for, one after the other.
 #[derive(Clone, Copy)]
 pub(crate) enum Order<'t> {

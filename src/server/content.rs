@@ -484,13 +484,14 @@ impl Service for Content {
             return self.ready_to_send(span);
         }
         let mut lane = Lane::Check;
+        let (mut around, mut cold_file) = (span, None);
         if unchecked <= CHECK_INLINE_BYTES_MAX {
-            let around = shared.router.checked_around(span);
-            let file = pins.get(span.source.0 as usize);
-            let is_cold = file.is_some_and(|file| {
+            around = shared.router.checked_around(span);
+            let is_cold = |file: &&Pin| {
                 !planted!(ColdCheckedHere) && self.resident.first_cold(file, around.offset, around.len).is_some()
-            });
-            if !is_cold {
+            };
+            cold_file = pins.get(span.source.0 as usize).filter(is_cold).map(|pin| Arc::clone(pin));
+            if cold_file.is_none() {
                 match shared.router.check_payload(local, span, &mut self.scratch) {
                     Ok(()) => return Ready::Now,
                     Err(LookupError::NotInMemory { .. }) => {}
@@ -509,7 +510,15 @@ impl Service for Content {
         }
         let number = self.number();
         let is_waiting = wait_for(&mut self.waiting, number, key, self.asking, &self.stats, |is_cancelled| {
-            let work = move |generation: &Generation| check(generation, span, &is_cancelled);
+            let work = move |generation: &Generation| {
+                // In one piece, from the descriptor: a check reads through the mapping, a page or 2 MiB at a time.
+                let is_wanted = || !is_cancelled.load(Ordering::Relaxed);
+                if let Some(file) = cold_file.filter(|_| is_wanted()) {
+                    // What cannot be read is found by the check.
+                    let _ = file.bring_in(around.offset, around.len, is_wanted);
+                }
+                check(generation, span, &is_cancelled)
+            };
             if lane == Lane::Read {
                 self.stats.cold_checks.add(1);
             }

@@ -236,10 +236,12 @@ impl Resident {
             let wanted = bits(first, (until - 1) % WINDOW_BYTES / PAGE_BYTES + 1);
             let window = self.window(file.identity(), number);
             if window.pages & wanted != wanted {
-                if let Some(cold) = file.first_cold(at, until - at) {
-                    return Some(cold);
+                // All that is left in one question: what is not there is then read by the kernel in one piece.
+                let cold = file.first_cold(at, end - at);
+                if cold.is_none() {
+                    self.mark(file.identity(), at, end - at);
                 }
-                window.pages |= wanted;
+                return cold;
             }
             at = until;
         }
