@@ -63,7 +63,7 @@ impl Server {
 
 enum Listen {
     At(String),
-    On(OwnedFd),
+    On(OwnedFd, Option<PathBuf>),
 }
 
 /// Where a server listens.
@@ -123,7 +123,14 @@ impl Builder {
 
     /// Listens on a socket that already does, handed over by somebody else. It is made non-blocking.
     pub fn listen_on(mut self, socket: impl Into<OwnedFd>) -> Builder {
-        self.listen.push(Listen::On(socket.into()));
+        self.listen.push(Listen::On(socket.into(), None));
+        self
+    }
+
+    /// As [`Builder::listen_on`], for a unix socket that an earlier server made at this path: its file is this server's to
+    /// remove now.
+    pub fn listen_on_unix(mut self, socket: impl Into<OwnedFd>, path: impl Into<PathBuf>) -> Builder {
+        self.listen.push(Listen::On(socket.into(), Some(path.into())));
         self
     }
 
@@ -193,20 +200,23 @@ impl Builder {
             limits.connections_max = limits.connections_max.min((spare / workers).max(1));
         }
         let mut listeners = Vec::new();
-        let mut addresses = Vec::new();
+        let (mut addresses, mut shared) = (Vec::new(), Vec::new());
         for listen in self.listen {
             let (listener, address) = open_listener(listen, self.buffers)?;
             let local = match listener.local() {
                 Peer::Inet(address) => Some(address),
                 Peer::Unix => None,
             };
-            listeners.push(Listening { socket: Some(Arc::new(listener)), local });
+            let listener = Arc::new(listener);
+            shared.push(Arc::downgrade(&listener));
+            listeners.push(Listening { socket: Some(listener), local });
             addresses.push(address);
         }
         let tasks = TaskPool::start().map_err(Error::Start)?;
         let events = event::start(self.events).map_err(Error::Start)?;
         let counts = Arc::new(Addresses::new(limits.connections_per_address_max));
         let mut handle = Handle::new(addresses, workers, Arc::clone(&generation));
+        handle.remember_listeners(shared);
         for number in 0..workers {
             let seat = Seat {
                 number,
@@ -337,14 +347,22 @@ fn open_listener(listen: Listen, buffers: BufferSizes) -> Result<(sys::Listener,
                 Err(source) => Err(Error::Listen { address, source }),
             },
         },
-        Listen::On(socket) => match sys::Listener::from_descriptor(socket) {
+        Listen::On(socket, path) => match adopt(socket, path.as_deref()) {
             Ok(listener) => {
-                let address = address_of(&listener);
+                let address = path.map_or_else(|| address_of(&listener), |path| Address::Unix(Some(path)));
                 Ok((listener, address))
             }
             Err(source) => Err(Error::Listen { address: "the socket handed over".to_owned(), source }),
         },
     }
+}
+
+fn adopt(socket: OwnedFd, path: Option<&Path>) -> io::Result<sys::Listener> {
+    let mut listener = sys::Listener::from_descriptor(socket)?;
+    if let Some(path) = path {
+        listener.adopt(path)?;
+    }
+    Ok(listener)
 }
 
 fn address_of(listener: &sys::Listener) -> Address {

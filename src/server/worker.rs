@@ -23,7 +23,7 @@ use crate::http::{Batch, Closed, Conn, Env, Input, Moment, Part, Scratch, Step, 
 use crate::limits::Limits;
 use crate::ring::{Completion, Ending, Outgoing, Ring, Token};
 use crate::sys::{self, Peer};
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -51,6 +51,10 @@ pub(crate) enum Message {
     Swap(Arc<Generation>),
     /// Finish what was read, then end; cut what is left after this time.
     Drain(Duration),
+    /// The same, but for half of the time idle connections may ask once more: another process listens already.
+    HandOver(Duration),
+    /// Say that the loop turns.
+    Echo(Sender<()>),
     /// The outcome of a task.
     Done(TaskDone),
 }
@@ -83,6 +87,8 @@ enum Drain {
     /// turn need not read all that the kernel already holds of requests: until then turns do not wait.
     Going {
         deadline: u64,
+        /// Until then they may ask once more.
+        idle_until: u64,
         has_settled: bool,
     },
 }
@@ -186,6 +192,7 @@ impl<R: Ring> Worker<R> {
     fn deadline(&self) -> Option<u64> {
         let drain = match self.drain {
             Drain::No => None,
+            Drain::Going { idle_until, .. } if idle_until > self.moment.nanos => Some(idle_until),
             Drain::Going { has_settled: false, .. } => Some(0),
             Drain::Going { deadline, .. } => Some(deadline).filter(|_| !planted!(DrainHasNoEnd)),
         };
@@ -324,22 +331,10 @@ impl<R: Ring> Worker<R> {
                 self.content.adopt(generation);
                 self.stats.swaps.add(1);
             }
-            Message::Drain(time) => {
-                let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-                let deadline = self.moment.nanos.saturating_add(nanos);
-                self.moment.is_draining = true;
-                match &mut self.drain {
-                    Drain::No => {
-                        for (listener, listening) in self.listeners.iter_mut().enumerate() {
-                            self.ring.unlisten(listener as u32);
-                            listening.socket = None;
-                        }
-                        self.accept_retry = None;
-                        self.drain = Drain::Going { deadline, has_settled: false };
-                    }
-                    Drain::Going { deadline: before, .. } => *before = deadline.min(*before),
-                }
-            }
+            Message::Drain(time) => self.start_draining(time, Duration::ZERO),
+            Message::HandOver(time) => self.start_draining(time, time / 2),
+            // Who has stopped waiting needs no answer.
+            Message::Echo(answer) => drop(answer.send(())),
             Message::Done(done) => {
                 for id in self.content.done(done) {
                     if self.slots.get_mut(id.slot).is_some_and(|slot| slot.serial == id.serial) {
@@ -347,6 +342,29 @@ impl<R: Ring> Worker<R> {
                     }
                 }
                 self.content.forget_failures();
+            }
+        }
+    }
+
+    fn start_draining(&mut self, time: Duration, idle_time: Duration) {
+        let after = |time: Duration| {
+            let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+            self.moment.nanos.saturating_add(nanos)
+        };
+        let (deadline, idle_until) = (after(time), after(idle_time));
+        self.moment.is_draining = true;
+        match &mut self.drain {
+            Drain::No => {
+                for (listener, listening) in self.listeners.iter_mut().enumerate() {
+                    self.ring.unlisten(listener as u32);
+                    listening.socket = None;
+                }
+                self.accept_retry = None;
+                self.drain = Drain::Going { deadline, idle_until, has_settled: false };
+            }
+            Drain::Going { deadline: before, idle_until: idle_before, .. } => {
+                *before = deadline.min(*before);
+                *idle_before = idle_until.min(*idle_before);
             }
         }
     }
@@ -525,13 +543,15 @@ impl<R: Ring> Worker<R> {
     /// `has_heard`: this turn brought more than outcomes of sends, as the turn of the message itself does, or asked for more.
     /// False: drained.
     fn go_on_draining(&mut self, has_heard: bool) -> bool {
-        let Drain::Going { deadline, has_settled } = &mut self.drain else { return true };
+        let Drain::Going { deadline, idle_until, has_settled } = &mut self.drain else { return true };
         let is_over = *deadline <= self.moment.nanos;
+        let may_ask = *idle_until > self.moment.nanos;
         *has_settled = !has_heard;
         if has_heard && !is_over {
             return true;
         }
-        for slot in self.slots.pick(|slot| is_over || slot.conn.is_idle() || planted!(DrainCutsRequests)) {
+        for slot in self.slots.pick(|slot| is_over || (!may_ask && slot.conn.is_idle()) || planted!(DrainCutsRequests))
+        {
             self.stats.closed_by_drain.add(u64::from(is_over));
             self.close(slot, if is_over { Ending::Reset } else { Ending::Close });
         }

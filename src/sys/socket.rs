@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Connections that may wait to be accepted. The kernel takes the smaller of this and `net.core.somaxconn` (4096 since
 /// Linux 5.4); a burst beyond it waits for the client's next SYN, a second later.
@@ -44,6 +45,8 @@ pub(crate) struct Listener {
     local: Peer,
     /// The socket file that we made, with its device and inode: it is ours to unlink only while it is still that one.
     made: Option<(PathBuf, u64, u64)>,
+    /// Another process has the socket too, and its file is that one's to unlink.
+    is_given_away: AtomicBool,
 }
 
 /// What [`Listener::accept`] found.
@@ -101,14 +104,41 @@ impl Listener {
             // Not every stream socket with an Internet address is TCP (SCTP, MPTCP); the option is a help, not a need.
             let _ = set_int_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, &[1]);
         }
-        Ok(Listener { socket, local, made: None })
+        Ok(Listener { socket, local, made: None, is_given_away: AtomicBool::new(false) })
+    }
+
+    /// Makes the socket file that it listens on its own: it goes when the listener does.
+    ///
+    /// # Errors
+    /// There is no socket at that path.
+    pub(crate) fn adopt(&mut self, path: &Path) -> io::Result<()> {
+        let found = path.symlink_metadata()?;
+        if !found.file_type().is_socket() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the file is not a socket"));
+        }
+        self.made = Some((path.to_owned(), found.dev(), found.ino()));
+        Ok(())
+    }
+
+    /// Leaves its socket file to another process that has the socket too.
+    pub(crate) fn give_away(&self) {
+        self.is_given_away.store(true, Ordering::Relaxed);
+    }
+
+    /// A duplicate of its descriptor.
+    ///
+    /// # Errors
+    /// Out of descriptors.
+    pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
+        self.socket.try_clone()
     }
 
     /// A listener that says it listens at `local`, and that nobody can connect to: for backends that make up their
     /// connections.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn nowhere(local: Peer) -> io::Result<Listener> {
-        Ok(Listener { socket: stream_socket(libc::AF_INET)?, local, made: None })
+        let socket = stream_socket(libc::AF_INET)?;
+        Ok(Listener { socket, local, made: None, is_given_away: AtomicBool::new(false) })
     }
 
     /// Where it listens, with the real port.
@@ -165,6 +195,9 @@ impl AsFd for Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         let Some((path, device, inode)) = &self.made else { return };
+        if self.is_given_away.load(Ordering::Relaxed) {
+            return;
+        }
         // Another server may have taken the path over since; its file stays.
         if path.symlink_metadata().is_ok_and(|found| (found.dev(), found.ino()) == (*device, *inode)) {
             let _ = std::fs::remove_file(path);
@@ -193,7 +226,7 @@ fn try_bind_inet(address: SocketAddr, sizes: BufferSizes) -> io::Result<Listener
     checked(unsafe { libc::bind(socket.as_raw_fd(), storage.address_ref(), storage.len) })?;
     listen(socket.as_fd())?;
     let local = local_address(socket.as_fd())?;
-    Ok(Listener { socket, local, made: None })
+    Ok(Listener { socket, local, made: None, is_given_away: AtomicBool::new(false) })
 }
 
 fn try_bind_unix(path: &Path) -> io::Result<Listener> {
@@ -216,7 +249,8 @@ fn try_bind_unix(path: &Path) -> io::Result<Listener> {
     set_non_blocking(socket.as_fd())?;
     // Again, for the longer backlog.
     listen(socket.as_fd())?;
-    Ok(Listener { socket, local: Peer::Unix, made: Some((path.to_owned(), made.dev(), made.ino())) })
+    let made = Some((path.to_owned(), made.dev(), made.ino()));
+    Ok(Listener { socket, local: Peer::Unix, made, is_given_away: AtomicBool::new(false) })
 }
 
 /// Whether an accept failed for one connection only: accept(2) passes on errors that waited on the new connection, and a
@@ -548,6 +582,16 @@ mod tests {
         let _successor = UnixListener::bind(&path).unwrap();
         drop(listener);
         assert!(path.exists(), "another server's file stays");
+
+        let first = Listener::bind_unix(&directory.join("given")).unwrap();
+        let mut second = Listener::from_descriptor(first.duplicate().unwrap()).unwrap();
+        second.adopt(&directory.join("given")).unwrap();
+        first.give_away();
+        drop(first);
+        let _client =
+            UnixStream::connect(directory.join("given")).expect("the file and the socket are the second's now");
+        drop(second);
+        assert!(!directory.join("given").exists());
 
         let file = directory.join("file");
         std::fs::write(&file, "precious").unwrap();

@@ -1,10 +1,13 @@
 //! `badger`: makes, examines and serves packs. Each command is in a file of its own.
 
 mod arguments;
+mod control;
 mod failure;
 mod gallery;
 mod inspect;
+mod lifecycle;
 mod lines;
+mod notify;
 mod output;
 mod pack_files;
 mod pack_gallery;
@@ -13,9 +16,13 @@ mod poco_json;
 mod poco_text;
 mod progress;
 mod record_line;
+mod reload;
+mod sandbox;
 mod serve;
+mod takeover;
 mod text;
 mod verify;
+mod watch;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
@@ -39,6 +46,8 @@ struct Arguments {
 enum Command {
     /// Serve packs and directories over HTTP
     Serve(serve::ServeArguments),
+    /// Have a running server load its content again; tells whether it is served or why it was refused
+    Reload(reload::ReloadArguments),
     /// Make a pack
     #[command(subcommand)]
     Pack(PackCommand),
@@ -64,6 +73,7 @@ fn main() -> ExitCode {
         Command::Pack(PackCommand::Gallery(arguments)) => pack_gallery::run(&arguments),
         Command::Pack(PackCommand::Records(arguments)) => pack_records::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
+        Command::Reload(arguments) => reload::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     };
