@@ -34,4 +34,4 @@ pub use server::{
     Address, Builder, Drained, Error, Event, Handle, OpenError, Server, Stats, TestClient, TestResponse,
     guard_mapped_files,
 };
-pub use server::{directory, handover, sandbox};
+pub use server::{directory, handover, probe, sandbox};

@@ -42,6 +42,7 @@ pub struct Limits {
     /// Bytes thrown away while lingering. The bound that counts is the time, [`Limits::linger_time_max`]: a client that
     /// uploads what was refused still sends before it reads the answer, and a cut loses it. This one ends only what a fast
     /// network brings within that time.
+    /// At most 4 GiB less one byte.
     pub linger_bytes_max: u64,
     /// Open connections of one worker; at the limit accepting pauses until one closes. Where the process may have fewer
     /// descriptors, the workers share what it may have, less 512 (at most a quarter) for everything else.
@@ -63,13 +64,17 @@ pub const HEAD_FIELDS_CEILING: usize = 128;
 pub const PIPELINE_CEILING: usize = 256;
 /// Empty lines skipped before a request line (RFC 9112 section 2.2 asks for at least one).
 pub const EMPTY_LINES_MAX: u8 = 2;
-/// Times a request is asked again after its content was made ready, before it is answered 503.
-pub const PREPARE_ATTEMPTS_MAX: u8 = 4;
+/// Times a request is asked again after its content was made ready, before it is answered 503. It takes one for the index,
+/// one for the index of a fallback, one to open a file and one to read it; as many again when all that left memory meanwhile.
+pub const PREPARE_ATTEMPTS_MAX: u8 = 8;
 /// Nanoseconds a request may wait for its content to be made ready, before it is answered 503.
 pub const PREPARE_NANOS_MAX: u64 = 30 * 1_000_000_000;
 /// Connections of one client address that are answered 503 at a time because it has
 /// [`Limits::connections_per_address_max`] others: enough that somebody reads why, and no second way to take all room.
 pub const TURNED_AWAY_MAX: usize = 16;
+/// Connections of a worker whose tables never move: their place is set aside (4 MiB of addresses), and the memory is taken as
+/// connections come. A table that grows by copying leaves holes as large as it was.
+pub const CONNECTIONS_RESERVED: usize = 16 * 1024;
 /// Bytes of one receive; one buffer a worker on epoll. A request fits many times over; a larger one only means more reads.
 pub const RECEIVE_BYTES: usize = 32 * 1024;
 
@@ -133,6 +138,7 @@ impl Limits {
                 !self.linger_time_max.is_zero() && self.linger_time_max <= longest,
                 "more than 0, at most a day",
             ),
+            ("linger_bytes_max", self.linger_bytes_max <= u32::MAX.into(), "at most 4,294,967,295"),
             ("connections_max", (1..=1 << 24).contains(&self.connections_max), "1 to 16,777,216"),
             (
                 "connections_per_address_max",

@@ -208,6 +208,19 @@ fn limits_are_set_by_flags() {
 }
 
 #[test]
+fn it_says_why_it_runs_on_a_backend_and_takes_flags_of_sockets_and_threads() {
+    let folder = Folder::new("serve-backend");
+    folder.write("site/a.txt", "a");
+    let mut served = Served::start(&folder, "site --listen 127.0.0.1:0 --pin --defer-accept --backend epoll");
+    served.wait_for("runs on epoll: it was asked for");
+    assert!(served.get("/a.txt").ends_with("\r\n\r\na"));
+    let mut served = Served::start(&folder, "site --listen 127.0.0.1:0 --defer-accept=3 --backend auto");
+    served.wait_for(": auto takes ");
+    assert!(served.get("/a.txt").ends_with("\r\n\r\na"));
+    assert_eq!(folder.badger("serve site --defer-accept=0").code, Some(2));
+}
+
+#[test]
 fn several_paths_are_asked_in_their_order() {
     let folder = Folder::new("serve-layers");
     folder.write("over/a", "over a");

@@ -37,7 +37,13 @@ const NAMES_RING_AND_HTTP: [(&str, &str); 2] = [
 ];
 
 /// Files of `server` that may name more of the ring than a pin on a file.
-const NAMES_RING: [&str; 2] = ["src/server/worker.rs", "src/server/builder.rs"];
+const NAMES_RING: [&str; 5] = [
+    "src/server/worker.rs",
+    "src/server/worker_cold.rs",
+    "src/server/worker_drain.rs",
+    "src/server/builder.rs",
+    "src/server/probe.rs",
+];
 
 /// What must not stand in the library outside tests: the text, and what to do instead.
 const BANNED: [(&str, &str); 11] = [
@@ -95,12 +101,12 @@ const LINES_MAX: usize = 600;
 
 /// Longer files: the bound they have instead, and why.
 const LONG_FILES: [(&str, usize, &str); 7] = [
+    ("src/server/worker.rs", 640, "what each completion means to a connection is in one file"),
     ("src/http/conn.rs", 700, "every transition of the connection is in one file, theory first"),
     ("src/http/conn_tests.rs", 1000, "tables of whole exchanges, and every cut of them"),
     ("src/ring/epoll.rs", 640, "one backend, with the tests that only it needs"),
-    ("src/ring/uring.rs", 720, "one backend: what each completion means is in one file"),
+    ("src/ring/uring.rs", 760, "one backend: what each completion means is in one file"),
     ("src/ring/tests.rs", 1000, "one suite, stamped for every backend"),
-    ("src/sys/socket.rs", 680, "one kind of socket, with the tests that only it needs"),
     ("src/sys/guard.rs", 750, "one routine in the assembly of three architectures, with its handler and its tests"),
 ];
 

@@ -1,155 +1,21 @@
-//! A keep-alive client that costs less than the servers it asks, so that it does not hide them.
+//! A client that costs less than the servers it asks, so that it does not hide them.
 //!
-//! It sends a fixed number of requests over a fixed number of connections, `depth` at a time on each, and draws their keys
-//! from a seeded sequence. What an answer must look like (its status, its length to the byte) was learnt from the first one
-//! of its kind, whose head was parsed; every answer is held to that.
+//! It sends a fixed number of requests over a fixed number of connections, `depth` at a time on each, or over one connection
+//! each. What an answer must look like (its status, its length to the byte) was learnt from the first one of its kind, whose
+//! head was parsed; every answer is held to that.
 
+use super::requests::{Asking, STALL, STATUS_BYTES, connect};
 use super::sys::{self, Epoll, NO_EVENT};
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::fd::AsRawFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// Longest wait for an answer.
-const STALL: Duration = Duration::from_secs(10);
 /// Room for one receive.
 const RECEIVE_BYTES: usize = 256 * 1024;
 /// A receive that must see the start of an answer asks for this much. Small receives make the kernel send more
 /// acknowledgements, which the server pays for: with 512 B an answer of 150 KiB cost 33 us in place of 25.
 const HEAD_ROOM_BYTES: usize = 32 * 1024;
-/// `HTTP/1.1 200`.
-const STATUS_BYTES: usize = 12;
-
-/// Requests that differ in their key, and perhaps their entity tag, but not in their length.
-pub(crate) struct Requests {
-    template: Vec<u8>,
-    digits_at: usize,
-    keys: u64,
-    tag_at: usize,
-    tag_bytes: usize,
-    tags: Vec<u8>,
-}
-
-impl Requests {
-    /// `GET` for `before` + the digits of a key below `keys`; `lines` are more field lines.
-    pub(crate) fn new(port: u16, before: &str, keys: u64, lines: &str) -> Requests {
-        let head = format!("GET {before}");
-        let rest = format!(" HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n{lines}\r\n");
-        let template = [head.as_bytes(), b"000/000", rest.as_bytes()].concat();
-        Requests { template, digits_at: head.len(), keys, tag_at: 0, tag_bytes: 0, tags: Vec::new() }
-    }
-
-    /// The same with `If-None-Match`: the tags of keys 0.., all of one length.
-    pub(crate) fn with_tags(mut self, tags: &[String]) -> Requests {
-        self.keys = tags.len() as u64;
-        self.tag_bytes = tags[0].len();
-        self.tags = tags.concat().into_bytes();
-        assert_eq!(self.tags.len(), self.tag_bytes * tags.len(), "entity tags of different lengths");
-        self.template.truncate(self.template.len() - 2);
-        self.template.extend_from_slice(b"If-None-Match: ");
-        self.tag_at = self.template.len();
-        self.template.resize(self.tag_at + self.tag_bytes, b'x');
-        self.template.extend_from_slice(b"\r\n\r\n");
-        self
-    }
-
-    pub(crate) fn keys(&self) -> u64 {
-        self.keys
-    }
-
-    fn fill(&self, into: &mut [u8], key: u64) {
-        into[self.digits_at..self.digits_at + 7].copy_from_slice(&digits(key));
-        if self.tag_bytes > 0 {
-            let start = key as usize * self.tag_bytes;
-            into[self.tag_at..self.tag_at + self.tag_bytes].copy_from_slice(&self.tags[start..start + self.tag_bytes]);
-        }
-    }
-
-    /// One request in full.
-    pub(crate) fn one(&self, key: u64) -> Vec<u8> {
-        let mut request = self.template.clone();
-        self.fill(&mut request, key);
-        request
-    }
-}
-
-/// A key below a million as it stands in paths: `012/345`.
-pub(crate) fn digits(key: u64) -> [u8; 7] {
-    let digit = |place: u64| b'0' + (key / place % 10) as u8;
-    [digit(100_000), digit(10_000), digit(1_000), b'/', digit(100), digit(10), digit(1)]
-}
-
-/// A number below `below`, the same for the same `number`.
-pub(crate) fn draw(number: u64, below: u64) -> u64 {
-    ((u128::from(mix(number)) * u128::from(below)) >> 64) as u64
-}
-
-/// Scatters numbers over all of 64 bits: the finaliser of SplitMix64 (Steele, Lea and Flood, 2014).
-pub(crate) fn mix(number: u64) -> u64 {
-    let mut mixed = number.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
-}
-
-/// An answer that was read in full.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) head: String,
-    pub(crate) body: Vec<u8>,
-}
-
-impl Answer {
-    pub(crate) fn bytes(&self) -> u64 {
-        (self.head.len() + self.body.len()) as u64
-    }
-
-    /// The value of a field.
-    pub(crate) fn field(&self, name: &str) -> Option<&str> {
-        self.head
-            .lines()
-            .filter_map(|line| line.split_once(": "))
-            .find_map(|(field, value)| field.eq_ignore_ascii_case(name).then_some(value))
-    }
-}
-
-pub(crate) fn connect(port: u16) -> io::Result<TcpStream> {
-    let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
-    socket.set_nodelay(true)?;
-    socket.set_read_timeout(Some(STALL))?;
-    Ok(socket)
-}
-
-/// Asks one thing and reads the answer, head and body.
-pub(crate) fn ask(socket: &mut TcpStream, request: &[u8]) -> io::Result<Answer> {
-    socket.write_all(request)?;
-    let mut bytes = Vec::new();
-    let mut piece = [0; 16 * 1024];
-    let body_start = loop {
-        if let Some(end) = sys::find(&bytes, b"\r\n\r\n") {
-            break end + 4;
-        }
-        match socket.read(&mut piece)? {
-            0 => return Err(io::Error::other("the server closed the connection")),
-            count => bytes.extend_from_slice(&piece[..count]),
-        }
-    };
-    let head = String::from_utf8(bytes[..body_start].to_vec()).map_err(io::Error::other)?;
-    let status = head.get(9..STATUS_BYTES).and_then(|status| status.parse().ok());
-    let mut answer = Answer { status: status.unwrap_or(0), head, body: bytes.split_off(body_start) };
-    let length = answer.field("content-length").and_then(|length| length.parse().ok());
-    let length: usize = match answer.status {
-        304 => 0,
-        _ => length.ok_or_else(|| io::Error::other(format!("no Content-Length: {}", answer.head)))?,
-    };
-    let got = answer.body.len();
-    if got > length {
-        return Err(io::Error::other("the body is longer than it says"));
-    }
-    answer.body.resize(length, 0);
-    socket.read_exact(&mut answer.body[got..])?;
-    Ok(answer)
-}
 
 /// What becomes of the bodies.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -159,30 +25,39 @@ pub(crate) enum Bodies {
     Dropped,
 }
 
-/// Which keys are asked for.
+/// How it is asked.
 #[derive(Clone, Copy)]
-pub(crate) enum Order {
-    /// From the first on.
-    Rising,
-    /// Drawn, from this place of the sequence on.
-    Drawn(u64),
+pub(crate) struct Manner {
+    pub(crate) connections: usize,
+    /// Requests that are sent at once on a connection.
+    pub(crate) depth: u64,
+    pub(crate) bodies: Bodies,
+    pub(crate) life: Life,
+}
+
+/// How long a connection lives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Life {
+    Kept,
+    /// For one request; the client closes when it has the answer.
+    ClientCloses,
+    /// For one request; the server closes, and the client when it has seen that.
+    ServerCloses,
 }
 
 /// Connections that are open and have asked nothing yet.
-pub(crate) struct Client<'r> {
-    requests: &'r Requests,
+pub(crate) struct Client {
+    port: u16,
     connections: Vec<Connection>,
     epoll: Epoll,
-    depth: u64,
-    bodies: Bodies,
-    start_of_answer: [u8; STATUS_BYTES],
-    answer_bytes: u64,
+    manner: Manner,
 }
 
 struct Connection {
-    socket: TcpStream,
-    /// Answers to come, and how much of the first has.
+    socket: Option<TcpStream>,
+    /// Answers to come, how long each is, and how much of the first has come.
     left: u64,
+    answer_bytes: u64,
     seen: u64,
     since: Instant,
 }
@@ -193,66 +68,62 @@ pub(crate) struct Outcome {
     pub(crate) seconds: f64,
     /// Processor time of the client.
     pub(crate) own_nanos: u64,
-    /// From the send of a batch of `depth` requests to the last byte of its last answer.
-    pub(crate) p50_micros: f64,
-    pub(crate) p99_micros: f64,
+    /// Nanoseconds from the send of a batch of `depth` requests (or from connecting) to the last byte of its last answer,
+    /// sorted.
+    pub(crate) waits: Vec<u64>,
 }
 
-impl<'r> Client<'r> {
-    /// Opens the connections. Every answer will have to be like `model`.
-    pub(crate) fn new(
-        port: u16,
-        connections: usize,
-        depth: u64,
-        bodies: Bodies,
-        requests: &'r Requests,
-        model: &Answer,
-    ) -> io::Result<Client<'r>> {
+impl Outcome {
+    /// Microseconds below which this share of the waits lies.
+    pub(crate) fn percentile_micros(&self, share: f64) -> f64 {
+        percentile_micros(&self.waits, share)
+    }
+}
+
+pub(crate) fn percentile_micros(sorted: &[u64], share: f64) -> f64 {
+    let rank = (sorted.len() as f64 * share) as usize;
+    sorted.get(rank.min(sorted.len().saturating_sub(1))).map_or(0.0, |&nanos| nanos as f64 / 1e3)
+}
+
+impl Client {
+    /// Opens the connections, unless each request has its own.
+    pub(crate) fn new(port: u16, manner: Manner) -> io::Result<Client> {
         let epoll = Epoll::new()?;
-        let mut open = Vec::with_capacity(connections);
-        for number in 0..connections {
-            let socket = connect(port)?;
-            epoll.add(&socket, sys::EPOLLIN, number as u64)?;
-            open.push(Connection { socket, left: 0, seen: 0, since: Instant::now() });
+        let mut connections = Vec::with_capacity(manner.connections);
+        for number in 0..manner.connections {
+            let socket = if manner.life != Life::Kept {
+                None
+            } else {
+                let socket = connect(port)?;
+                epoll.add(&socket, sys::EPOLLIN, number as u64)?;
+                Some(socket)
+            };
+            connections.push(Connection { socket, left: 0, answer_bytes: 0, seen: 0, since: Instant::now() });
         }
-        let mut start_of_answer = [0; STATUS_BYTES];
-        start_of_answer.copy_from_slice(&model.head.as_bytes()[..STATUS_BYTES]);
-        let answer_bytes = model.bytes();
-        Ok(Client { requests, connections: open, epoll, depth, bodies, start_of_answer, answer_bytes })
+        Ok(Client { port, connections, epoll, manner })
     }
 
-    /// Asks `count` times (a multiple of the depth).
+    /// Asks `count` times (a multiple of the depth), from request `first` on.
     ///
     /// # Errors
     /// An answer that is not as it must be, or does not come.
-    pub(crate) fn run(&mut self, count: u64, order: Order) -> io::Result<Outcome> {
-        assert_eq!(count % self.depth, 0, "a count that is no multiple of the depth");
-        let one_bytes = self.requests.template.len();
-        let mut request = self.requests.template.repeat(self.depth as usize);
-        let keys = self.requests.keys;
-        let mut asked = 0;
-        let mut next_request = |request: &mut [u8], depth: u64| {
-            for one in request.chunks_exact_mut(one_bytes) {
-                let key = match order {
-                    Order::Rising => asked % keys,
-                    Order::Drawn(start) => draw(start + asked, keys),
-                };
-                self.requests.fill(one, key);
-                asked += 1;
-            }
-            debug_assert_eq!(request.len() as u64, depth * one_bytes as u64);
-        };
+    pub(crate) fn run(&mut self, asking: &dyn Asking, first: u64, count: u64) -> io::Result<Outcome> {
+        let Manner { depth, bodies, life, .. } = self.manner;
+        assert_eq!(count % depth, 0, "a count that is no multiple of the depth");
+        let start_of_answer = asking.start_of_answer();
+        let mut request = Vec::new();
+        let mut next = first;
+        let end = first + count;
         let mut room = vec![0; RECEIVE_BYTES];
         let mut events = [NO_EVENT; 512];
-        let mut waits = Vec::with_capacity((count / self.depth) as usize);
-        let (mut to_send, mut to_come) = (count, count);
+        let mut waits = Vec::with_capacity((count / depth) as usize);
+        let mut to_come = count;
         let own_before = sys::thread_nanos();
         let start = Instant::now();
-        for connection in &mut self.connections {
-            if to_send > 0 {
-                next_request(&mut request, self.depth);
-                connection.send(&request, self.depth)?;
-                to_send -= self.depth;
+        for number in 0..self.connections.len() {
+            if next < end {
+                self.send(number, asking, next, &mut request)?;
+                next += depth;
             }
         }
         while to_come > 0 {
@@ -261,53 +132,103 @@ impl<'r> Client<'r> {
                 return Err(io::Error::other(format!("no answer for 10 s; {to_come} of {count} are missing")));
             }
             for event in &events[..ready] {
-                let connection = &mut self.connections[event.u64 as usize];
-                let left = connection.left;
-                connection.receive(&mut room, self.bodies, &self.start_of_answer, self.answer_bytes)?;
-                to_come -= left - connection.left;
-                if connection.left == 0 && left > 0 {
-                    let now = Instant::now();
-                    waits.push((now - connection.since).as_nanos() as u64);
-                    if to_send > 0 {
-                        next_request(&mut request, self.depth);
-                        connection.send(&request, self.depth)?;
-                        connection.since = now;
-                        to_send -= self.depth;
+                let number = event.u64 as usize;
+                let connection = &mut self.connections[number];
+                if life == Life::ServerCloses && connection.left == 0 {
+                    // The answer is whole. What comes now is the end.
+                    connection.end(&mut room)?;
+                    to_come -= 1;
+                } else {
+                    let left = connection.left;
+                    connection.receive(&mut room, bodies, &start_of_answer)?;
+                    if connection.left > 0 || left == 0 {
+                        to_come -= left - connection.left;
+                        continue;
                     }
+                    waits.push(connection.since.elapsed().as_nanos() as u64);
+                    match life {
+                        Life::Kept => to_come -= left,
+                        Life::ClientCloses => {
+                            connection.socket = None;
+                            to_come -= 1;
+                        }
+                        // Most times the end has come with the answer.
+                        Life::ServerCloses if connection.try_end(&mut room)? => to_come -= 1,
+                        Life::ServerCloses => continue,
+                    }
+                }
+                if next < end {
+                    self.send(number, asking, next, &mut request)?;
+                    next += depth;
                 }
             }
         }
         let seconds = start.elapsed().as_secs_f64();
         let own_nanos = sys::thread_nanos() - own_before;
         waits.sort_unstable();
-        let at = |percent: usize| waits[(waits.len() * percent / 100).min(waits.len() - 1)] as f64 / 1e3;
-        Ok(Outcome { requests: count, seconds, own_nanos, p50_micros: at(50), p99_micros: at(99) })
+        Ok(Outcome { requests: count, seconds, own_nanos, waits })
+    }
+
+    /// Sends the next batch on a connection, or on a new one in its place.
+    fn send(&mut self, number: usize, asking: &dyn Asking, first: u64, request: &mut Vec<u8>) -> io::Result<()> {
+        let Manner { depth, life, .. } = self.manner;
+        let connection = &mut self.connections[number];
+        request.clear();
+        connection.answer_bytes = asking.ask(first, request);
+        for next in 1..depth {
+            let bytes = asking.ask(first + next, request);
+            assert_eq!(bytes, connection.answer_bytes, "a batch has answers of one length");
+        }
+        connection.since = Instant::now();
+        if life != Life::Kept {
+            let socket = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port))?;
+            self.epoll.add(&socket, sys::EPOLLIN, number as u64)?;
+            connection.socket = Some(socket);
+        }
+        let sent = sys::send(connection.descriptor()?, request, 0)?;
+        if sent != request.len() {
+            return Err(io::Error::other("requests that do not fit the socket's buffer"));
+        }
+        connection.left = depth;
+        connection.seen = 0;
+        Ok(())
     }
 }
 
 impl Connection {
-    fn send(&mut self, request: &[u8], answers: u64) -> io::Result<()> {
-        let sent = sys::send(self.socket.as_raw_fd(), request, 0)?;
-        if sent != request.len() {
-            return Err(io::Error::other("requests that do not fit the socket's buffer"));
+    fn descriptor(&self) -> io::Result<i32> {
+        self.socket.as_ref().map(AsRawFd::as_raw_fd).ok_or_else(|| io::Error::other("no connection"))
+    }
+
+    /// The end must be there.
+    fn end(&mut self, room: &mut [u8]) -> io::Result<()> {
+        if self.try_end(room)? { Ok(()) } else { Err(io::Error::other("an event without a cause")) }
+    }
+
+    /// Closes if the server has; false: it has not yet.
+    fn try_end(&mut self, room: &mut [u8]) -> io::Result<bool> {
+        match sys::receive(self.descriptor()?, room) {
+            Ok(0) => {
+                self.socket = None;
+                Ok(true)
+            }
+            Ok(_) => Err(io::Error::other("bytes behind the last answer")),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
         }
-        self.left = answers;
-        self.seen = 0;
-        self.since = Instant::now();
-        Ok(())
     }
 
     /// One receive.
-    fn receive(&mut self, room: &mut [u8], bodies: Bodies, start: &[u8], answer_bytes: u64) -> io::Result<()> {
-        let socket = self.socket.as_raw_fd();
+    fn receive(&mut self, room: &mut [u8], bodies: Bodies, start: &[u8; STATUS_BYTES]) -> io::Result<()> {
+        let socket = self.descriptor()?;
         let is_in_body = self.seen >= STATUS_BYTES as u64;
         let received = if bodies == Bodies::Copied {
             sys::receive(socket, room)
         } else if is_in_body {
-            let most = room.len().min((answer_bytes - self.seen) as usize);
+            let most = room.len().min((self.answer_bytes - self.seen) as usize);
             sys::receive_and_drop(socket, &mut room[..most])
         } else {
-            let most = HEAD_ROOM_BYTES.min((answer_bytes - self.seen) as usize);
+            let most = HEAD_ROOM_BYTES.min((self.answer_bytes - self.seen) as usize);
             sys::receive(socket, &mut room[..most])
         };
         let received = match received {
@@ -316,12 +237,12 @@ impl Connection {
             outcome => outcome?,
         };
         if bodies == Bodies::Dropped && is_in_body {
-            return self.took(received as u64, answer_bytes);
+            return self.took(received as u64);
         }
         let mut bytes = &room[..received];
         while !bytes.is_empty() {
-            let take = bytes.len().min((answer_bytes - self.seen) as usize);
-            if self.seen < start.len() as u64 {
+            let take = bytes.len().min((self.answer_bytes - self.seen) as usize);
+            if self.seen < STATUS_BYTES as u64 {
                 let wanted = &start[self.seen as usize..];
                 let len = wanted.len().min(take);
                 if wanted[..len] != bytes[..len] {
@@ -329,18 +250,18 @@ impl Connection {
                     return Err(io::Error::other(format!("an answer starts differently: {got:?}")));
                 }
             }
-            self.took(take as u64, answer_bytes)?;
+            self.took(take as u64)?;
             bytes = &bytes[take..];
         }
         Ok(())
     }
 
-    fn took(&mut self, bytes: u64, answer_bytes: u64) -> io::Result<()> {
+    fn took(&mut self, bytes: u64) -> io::Result<()> {
         if self.left == 0 {
             return Err(io::Error::other("more answers than requests, or a longer one than the first"));
         }
         self.seen += bytes;
-        if self.seen == answer_bytes {
+        if self.seen == self.answer_bytes {
             self.seen = 0;
             self.left -= 1;
         }

@@ -1,6 +1,7 @@
-//! What is served: three classes of bodies, in one pack and as files of one folder.
+//! What is served: bodies of five sizes, and what a page fetches, in one pack and as files of one folder.
 
-use super::client::{digits, mix};
+use super::browse;
+use super::requests::{digits, mix};
 use badgerserver::Pack;
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
 use std::fs::{self, File};
@@ -17,16 +18,18 @@ pub(crate) struct Class {
     pub(crate) keys: u64,
 }
 
-/// Each class is several times larger than a processor's last cache.
+/// Each class but a single payload of it is larger than a processor's last cache.
 pub(crate) const SMALL: Class = Class { name: "s", body_bytes: 1024, keys: 100_000 };
 pub(crate) const MIDDLE: Class = Class { name: "m", body_bytes: 25 * 1024, keys: 4_000 };
 pub(crate) const LARGE: Class = Class { name: "l", body_bytes: 150 * 1024, keys: 1_000 };
-const CLASSES: [Class; 3] = [SMALL, MIDDLE, LARGE];
+pub(crate) const HUGE: Class = Class { name: "h", body_bytes: 2 * 1024 * 1024, keys: 64 };
+pub(crate) const GIANT: Class = Class { name: "g", body_bytes: 25 * 1024 * 1024, keys: 8 };
+const CLASSES: [Class; 5] = [SMALL, MIDDLE, LARGE, HUGE, GIANT];
 
 /// When everything was last changed. It does not matter, but must not differ between runs.
 const MODIFIED_UNIX_SECONDS: u64 = 1_760_000_000;
 /// Part of the folder's name: other content, another version.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 impl Class {
     /// The path below a mount: `/s/012/345`.
@@ -36,16 +39,20 @@ impl Class {
 
     /// The body of a key: noise that nothing compresses or shares.
     pub(crate) fn body(&self, key: u64) -> Vec<u8> {
-        let seed = (self.body_bytes as u64) << 32 | key << 8;
-        let mut state = mix(seed);
-        let mut body = Vec::with_capacity(self.body_bytes + 8);
-        while body.len() < self.body_bytes {
-            state = mix(state);
-            body.extend_from_slice(&state.to_le_bytes());
-        }
-        body.truncate(self.body_bytes);
-        body
+        noise((self.body_bytes as u64) << 32 | key << 8, self.body_bytes)
     }
+}
+
+/// Bytes that are the same for the same seed.
+pub(crate) fn noise(seed: u64, len: usize) -> Vec<u8> {
+    let mut state = mix(seed);
+    let mut bytes = Vec::with_capacity(len + 8);
+    while bytes.len() < len {
+        state = mix(state);
+        bytes.extend_from_slice(&state.to_le_bytes());
+    }
+    bytes.truncate(len);
+    bytes
 }
 
 /// Where the content is.
@@ -97,6 +104,17 @@ fn make_pack(content: &Content) -> io::Result<()> {
             progress("pack", class, key);
         }
     }
+    for (number, (path, body)) in browse::content().enumerate() {
+        let entry = Entry {
+            key: &path,
+            content_type: "application/octet-stream",
+            last_modified: Some(MODIFIED_UNIX_SECONDS as i64),
+            bodies: &[(Encoding::Identity, &body)],
+            ordinal: number as u64,
+            ..Entry::default()
+        };
+        writer.add(entry).map_err(other)?;
+    }
     writer.finish().map_err(other)?;
     fs::remove_file(spool)
 }
@@ -114,6 +132,12 @@ fn make_files(content: &Content) -> io::Result<()> {
             file.into_inner().map_err(io::IntoInnerError::into_error)?.set_modified(modified)?;
             progress("files", class, key);
         }
+    }
+    for (path, body) in browse::content() {
+        let path = content.root.join("p").join(&path[1..]);
+        fs::create_dir_all(path.parent().unwrap_or(&path))?;
+        fs::write(&path, &body)?;
+        File::options().write(true).open(&path)?.set_modified(modified)?;
     }
     Ok(())
 }

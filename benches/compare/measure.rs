@@ -1,10 +1,16 @@
 //! The rounds.
 
 use super::Options;
-use super::client::{self, Answer, Client, Order, Outcome, Requests};
+use super::browse::Sessions;
+use super::ceiling::Settings;
+use super::client::{Client, Life, Manner, Outcome};
 use super::content::Content;
+use super::peers;
 use super::process::Running;
-use super::rows::{CONNECTIONS, DIRECTORY_MOUNT, Kind, ROWS, Row};
+use super::record::{self, Gate, Series, rounded};
+use super::requests::{self, Answer, Asking, Drawn, Order, Requests};
+use super::rows::{Kind, Other, Peers, Popularity, Row};
+use super::servers::{Server, Servers};
 use std::io;
 use std::time::Duration;
 
@@ -14,90 +20,106 @@ const COMPARED_KEYS: u64 = 50;
 const SENDFILE_BYTES_MIN: usize = 24 * 1024;
 /// Keys that nobody has start here.
 const MISSING_PREFIX: &str = "none";
+/// Where badgerserver has the content as a gallery.
+const GALLERY_MOUNT: &str = "/b";
+/// Numbers of a sequence drawn by Zipf's law, before it begins anew.
+const ZIPF_NUMBERS: usize = 1 << 20;
+const ONE_PAYLOAD: &str = ", one payload";
 
 /// One run against one server.
-pub(crate) struct Run {
-    pub(crate) cpu_micros: f64,
-    pub(crate) requests_per_second: f64,
-    pub(crate) p50_micros: f64,
-    pub(crate) p99_micros: f64,
-    pub(crate) client_micros: f64,
-    /// Part of the time that the server ran.
-    pub(crate) busy: f64,
-}
-
-/// The runs of one server, by round.
-pub(crate) struct Series {
-    pub(crate) server: &'static str,
-    pub(crate) runs: Vec<Run>,
-}
-
-pub(crate) struct Measured {
-    pub(crate) row: &'static Row,
-    pub(crate) series: Vec<Series>,
+#[derive(Clone, Copy)]
+struct Run {
+    cpu_micros: f64,
+    per_second: f64,
+    p50_micros: f64,
+    p99_micros: f64,
+    p999_micros: f64,
+    client_micros: f64,
+    busy: f64,
 }
 
 /// A server that takes part in a row.
 struct Contender<'s> {
-    name: &'static str,
-    server: &'s Running,
-    requests: Requests,
-    model: Answer,
+    name: String,
+    running: &'s Running,
+    port: u16,
+    manner: Manner,
+    asking: Questions,
+    /// Requests that the cost is of.
+    unit: u64,
     /// Requests so far: where its sequence goes on.
     asked: u64,
+    /// Requests of one run.
+    count: u64,
+    runs: Vec<Run>,
+    failure: Option<io::Error>,
 }
 
-pub(crate) fn is_wanted(row: &Row, options: &Options) -> bool {
-    options.only.is_empty() || options.only.iter().any(|part| row.name.contains(part.as_str()))
+/// What a contender is asked.
+enum Questions {
+    Drawn { requests: Requests, model: Answer, table: Vec<u32> },
+    Browse(Sessions),
 }
 
-/// What makes this program the server under test. It packs the directory when it starts, which takes its time.
-pub(crate) fn serve_arguments(content: &Content, with_directory: bool) -> Vec<String> {
-    let mut arguments = vec!["serve".to_owned(), content.pack.display().to_string()];
-    if with_directory {
-        arguments.push(content.root.join("p").display().to_string());
-    }
-    arguments
+pub(crate) fn is_wanted(name: &str, options: &Options) -> bool {
+    options.only.is_empty() || options.only.iter().any(|part| name.contains(part.as_str()))
 }
 
-pub(crate) fn all(options: &Options, content: &Content) -> io::Result<Vec<Measured>> {
-    let wanted: Vec<&'static Row> = ROWS.iter().filter(|row| is_wanted(row, options)).collect();
-    let with_directory = wanted.iter().any(|row| row.mount == DIRECTORY_MOUNT);
-    let badger = Running::start(&serve_arguments(content, with_directory), &[])?;
-    let nginx = Running::start_nginx(content)?;
-    if nginx.is_none() {
-        eprintln!("no nginx on this machine: its column stays empty");
-    }
-    let mut measured = Vec::new();
-    for row in wanted {
-        eprintln!("{}", row.name);
-        measured.push(one(options, content, row, &badger, nginx.as_ref())?);
-    }
-    Ok(measured)
-}
-
-fn one(
+/// Measures one row.
+///
+/// # Errors
+/// badgerserver or the ceiling answers wrongly. A peer that does, or stalls, is left out with a note.
+pub(crate) fn row(
     options: &Options,
     content: &Content,
-    row: &'static Row,
-    badger: &Running,
-    nginx: Option<&Running>,
-) -> io::Result<Measured> {
-    let mut contenders = vec![contender("badgerserver", row, badger, row.mount)?];
-    let ceiling = Running::start(&ceiling_arguments(row, content, &contenders[0].model), &[])?;
-    contenders.push(contender("ceiling", row, &ceiling, "")?);
-    if let Some(nginx) = nginx.filter(|_| row.with_nginx) {
-        contenders.push(contender("nginx", row, nginx, "/p")?);
+    row: &Row,
+    servers: &Servers,
+    notes: &mut Vec<String>,
+) -> io::Result<record::Row> {
+    let mut ceilings = Vec::new();
+    let mut contenders = Vec::new();
+    for (server, backend) in servers.badgers() {
+        let contender = Contender::new(server.name.clone(), row, &server.running, badger_mount(row), row.keys)?;
+        if let Some(settings) = ceiling_settings(row, backend, content, &contender.asking) {
+            ceilings.push((format!("ceiling {backend}"), Running::start(&settings.words(), &[])?));
+        }
+        contenders.push(contender);
+        if row.popularity == Popularity::Zipf {
+            let one = Row { popularity: Popularity::Even, ..*row };
+            let name = server.name.clone() + ONE_PAYLOAD;
+            contenders.push(Contender::new(name, &one, &server.running, row.mount, 1)?);
+        }
+    }
+    for (name, running) in &ceilings {
+        contenders.push(Contender::new(name.clone(), row, running, "/p", row.keys)?);
+    }
+    let own = contenders.len();
+    let mut leave_out = |error: io::Error| {
+        eprintln!("  left out: {error}");
+        notes.push(format!("left out: {error}"));
+    };
+    for server in servers.all.iter().filter(|server| takes_part(server, row)) {
+        match Contender::new(server.name.clone(), row, &server.running, "/p", row.keys) {
+            Ok(contender) => contenders.push(contender),
+            Err(error) => leave_out(error),
+        }
     }
     // Every key once, so that what is done at the first touch is done; then as many as fit into the time of a run.
-    for contender in &mut contenders {
-        let warm_up = contender.requests.keys().max(2_000).next_multiple_of(row.depth);
-        contender.run(row, warm_up, Order::Rising)?;
+    let mut number = 0;
+    contenders.retain_mut(|contender| {
+        let is_own = number < own;
+        number += 1;
+        let ready = contender.warm_up(row).and_then(|()| contender.find_count(row, options.seconds));
+        contender.failure = ready.err();
+        match contender.failure.take_if(|_| !is_own) {
+            Some(error) => leave_out(error),
+            None => return true,
+        }
+        false
+    });
+    if let Some(error) = contenders.iter_mut().find_map(|contender| contender.failure.take()) {
+        return Err(error);
     }
-    let trial = contenders[0].drawn(row, 16 * 1_000)?;
-    let count = ((trial.requests_per_second * options.seconds) as u64).max(64).next_multiple_of(row.depth);
-    let mut series: Vec<Series> =
-        contenders.iter().map(|contender| Series { server: contender.name, runs: Vec::new() }).collect();
     for round in 0..options.rounds {
         let mut order: Vec<usize> = (0..contenders.len()).collect();
         order.rotate_left(round / 2 % contenders.len());
@@ -105,62 +127,172 @@ fn one(
             order.reverse();
         }
         for number in order {
-            series[number].runs.push(contenders[number].drawn(row, count)?);
+            let contender = &mut contenders[number];
+            let run = contender.run(row, contender.count)?;
+            contender.runs.push(run);
         }
-        let cost = |number: usize| series[number].runs[round].cpu_micros;
         let costs: Vec<String> =
-            (0..series.len()).map(|number| format!("{} {:.2}", series[number].server, cost(number))).collect();
+            contenders.iter().map(|it| format!("{} {:.2}", it.name, it.runs[round].cpu_micros)).collect();
         eprintln!("  round {} of {}: {} us", round + 1, options.rounds, costs.join(", "));
     }
-    Ok(Measured { row, series })
+    let unit = if row.kind == Kind::Browse { "session" } else { "request" };
+    let gates = gates(row, servers, &contenders);
+    let series = contenders.into_iter().map(Contender::series).collect();
+    Ok(record::Row {
+        name: row.name.to_owned(),
+        unit: unit.to_owned(),
+        connections: row.connections as u64,
+        series,
+        gates,
+    })
 }
 
-impl Contender<'_> {
-    fn run(&self, row: &Row, count: u64, order: Order) -> io::Result<Run> {
+fn badger_mount(row: &Row) -> &'static str {
+    if row.kind == Kind::Browse { GALLERY_MOUNT } else { row.mount }
+}
+
+fn takes_part(server: &Server, row: &Row) -> bool {
+    if server.backend.is_some() || (row.is_deferred && server.running.deferred_port.is_none()) {
+        return false;
+    }
+    match row.peers {
+        Peers::Nobody => false,
+        Peers::Nginx => server.name == peers::NGINX,
+        Peers::Pipelining => server.name != peers::NGINX && server.name != peers::LWAN,
+        Peers::All => true,
+    }
+}
+
+/// Those of the row, between servers that took part.
+fn gates(row: &Row, servers: &Servers, contenders: &[Contender<'_>]) -> Vec<Gate> {
+    let Some((chosen, backend)) = servers.badgers().find(|(server, _)| server.is_chosen) else { return Vec::new() };
+    let other_name = |other: Other| match other {
+        Other::Ceiling => format!("ceiling {backend}"),
+        Other::OnePayload => chosen.name.clone() + ONE_PAYLOAD,
+        Other::Nginx => peers::NGINX.to_owned(),
+        Other::H2o => peers::H2O.to_owned(),
+    };
+    let is_there = |name: &str| contenders.iter().any(|contender| contender.name == name);
+    let all = row.gates.iter().map(|&(other, at_most)| (other_name(other), at_most));
+    all.filter(|(other, _)| is_there(other))
+        .map(|(other, at_most)| Gate { subject: chosen.name.clone(), other, at_most })
+        .collect()
+}
+
+impl<'s> Contender<'s> {
+    /// Gets to know a server: the model of its answers, and that a sample of them is right.
+    fn new(name: String, row: &Row, running: &'s Running, mount: &str, keys: u64) -> io::Result<Contender<'s>> {
+        let named = |error: io::Error| io::Error::other(format!("{}: {name}: {error}", row.name));
+        let port = match running.deferred_port {
+            Some(port) if row.is_deferred => port,
+            _ => running.port,
+        };
+        let (asking, unit) = if row.kind == Kind::Browse {
+            let sessions = Sessions::learn(port, mount, mount == GALLERY_MOUNT).map_err(named)?;
+            let unit = sessions.requests_of_a_session();
+            (Questions::Browse(sessions), unit)
+        } else {
+            (questions(&name, row, port, mount, keys).map_err(named)?, 1)
+        };
+        let manner = row.manner();
+        Ok(Contender { name, running, port, manner, asking, unit, asked: 0, count: 0, runs: Vec::new(), failure: None })
+    }
+
+    fn warm_up(&mut self, row: &Row) -> io::Result<()> {
+        let count = match &self.asking {
+            Questions::Drawn { requests, model, .. } => requests.keys().max(1_000_000 / model.bytes()),
+            Questions::Browse(_) => self.unit * 200,
+        };
+        let Questions::Drawn { requests, model, .. } = &self.asking else {
+            return self.run(row, count).map(drop);
+        };
+        let rising = Drawn { requests, order: Order::Rising, model };
+        let count = count.next_multiple_of(row.depth);
+        self.ask(row, &rising, 0, count).map(drop)
+    }
+
+    /// As many requests as fit into the time of a run, found by trying.
+    fn find_count(&mut self, row: &Row, seconds: f64) -> io::Result<()> {
+        let step = row.depth * self.unit;
+        let least = (2 * row.connections as u64).next_multiple_of(step);
+        let mut count = least;
+        loop {
+            let run = self.run(row, count)?;
+            let took = count as f64 / self.unit as f64 / run.per_second;
+            if took >= seconds / 8.0 {
+                let wanted = (count as f64 * seconds / took) as u64;
+                self.count = wanted.max(least).next_multiple_of(step);
+                return Ok(());
+            }
+            count = (count * 4).next_multiple_of(step);
+        }
+    }
+
+    /// A run that goes on in its sequence.
+    fn run(&mut self, row: &Row, count: u64) -> io::Result<Run> {
+        let run = match &self.asking {
+            Questions::Browse(sessions) => self.ask(row, sessions, self.asked, count)?,
+            Questions::Drawn { requests, model, table } => {
+                let order = if table.is_empty() { Order::Uniform } else { Order::Table(table) };
+                self.ask(row, &Drawn { requests, order, model }, self.asked, count)?
+            }
+        };
+        self.asked += count;
+        Ok(run)
+    }
+
+    fn ask(&self, row: &Row, asking: &dyn Asking, first: u64, count: u64) -> io::Result<Run> {
         let named = |error: io::Error| io::Error::other(format!("{}: {}: {error}", row.name, self.name));
-        let mut client = Client::new(self.server.port, CONNECTIONS, row.depth, row.bodies, &self.requests, &self.model)
-            .map_err(named)?;
+        let mut client = Client::new(self.port, self.manner).map_err(named)?;
         // Until the connections are accepted.
         std::thread::sleep(Duration::from_millis(5));
-        let before = self.server.cpu_nanos()?;
-        let outcome = client.run(count, order).map_err(named)?;
+        let before = self.running.cpu_nanos()?;
+        let outcome = client.run(asking, first, count).map_err(named)?;
         // Until the server sleeps, when its time is up to date.
         std::thread::sleep(Duration::from_millis(2));
-        let nanos = (self.server.cpu_nanos()? - before) as f64;
-        let Outcome { requests, seconds, own_nanos, p50_micros, p99_micros } = outcome;
-        let requests = requests as f64;
+        let nanos = (self.running.cpu_nanos()? - before) as f64;
+        let units = outcome.requests as f64 / self.unit as f64;
+        let Outcome { seconds, own_nanos, .. } = outcome;
         Ok(Run {
-            cpu_micros: nanos / 1e3 / requests,
-            requests_per_second: requests / seconds,
-            p50_micros,
-            p99_micros,
-            client_micros: own_nanos as f64 / 1e3 / requests,
+            cpu_micros: nanos / 1e3 / units,
+            per_second: units / seconds,
+            p50_micros: outcome.percentile_micros(0.5),
+            p99_micros: outcome.percentile_micros(0.99),
+            p999_micros: outcome.percentile_micros(0.999),
+            client_micros: own_nanos as f64 / 1e3 / units,
             busy: nanos / 1e9 / seconds,
         })
     }
 
-    /// A run that goes on in the sequence of keys.
-    fn drawn(&mut self, row: &Row, count: u64) -> io::Result<Run> {
-        let run = self.run(row, count, Order::Drawn(self.asked))?;
-        self.asked += count;
-        Ok(run)
+    fn series(self) -> Series {
+        let column = |value: fn(&Run) -> f64| self.runs.iter().map(|run| rounded(value(run))).collect();
+        Series {
+            cpu_micros: column(|run| run.cpu_micros),
+            per_second: column(|run| run.per_second),
+            p50_micros: column(|run| run.p50_micros),
+            p99_micros: column(|run| run.p99_micros),
+            p999_micros: column(|run| run.p999_micros),
+            client_micros: column(|run| run.client_micros),
+            busy: column(|run| run.busy),
+            server: self.name,
+        }
     }
 }
 
 /// The requests of a row for one server.
-pub(crate) fn requests(row: &Row, server: &Running, mount: &str) -> io::Result<Requests> {
+pub(crate) fn requests_of(row: &Row, port: u16, mount: &str, keys: u64) -> io::Result<Requests> {
     let class = row.class.name;
     let missing = format!("{mount}/{MISSING_PREFIX}/");
     let there = format!("{mount}/{class}/");
     Ok(match row.kind {
-        Kind::Body => Requests::new(server.port, &there, row.keys, row.lines),
-        Kind::Missing => Requests::new(server.port, &missing, row.keys, row.lines),
+        Kind::Body | Kind::Browse => Requests::new(port, &there, keys, row.lines),
+        Kind::Missing => Requests::new(port, &missing, keys, row.lines),
         Kind::NotModified => {
-            let plain = Requests::new(server.port, &there, row.keys, row.lines);
-            let mut socket = client::connect(server.port)?;
+            let plain = Requests::new(port, &there, keys, row.lines);
+            let mut socket = requests::connect(port)?;
             let mut tags = Vec::new();
-            for key in 0..row.keys {
-                let answer = client::ask(&mut socket, &plain.one(key))?;
+            for key in 0..keys {
+                let answer = requests::ask(&mut socket, &plain.one(key))?;
                 let tag = answer.field("etag").ok_or_else(|| io::Error::other("an answer without ETag"))?;
                 tags.push(tag.to_owned());
             }
@@ -169,44 +301,60 @@ pub(crate) fn requests(row: &Row, server: &Running, mount: &str) -> io::Result<R
     })
 }
 
-/// Gets to know a server: the model of its answers, and that a sample of them is right.
-fn contender<'s>(name: &'static str, row: &Row, server: &'s Running, mount: &str) -> io::Result<Contender<'s>> {
+fn questions(name: &str, row: &Row, port: u16, mount: &str, keys: u64) -> io::Result<Questions> {
     // The ceiling answers the same whatever it is asked.
-    let is_real = name != "ceiling";
+    let is_real = !name.starts_with("ceiling");
     let requests = if is_real {
-        requests(row, server, mount)?
+        requests_of(row, port, mount, keys)?
     } else {
-        Requests::new(server.port, &format!("/p/{}/", row.class.name), row.keys, row.lines)
+        Requests::new(port, &format!("{mount}/{}/", row.class.name), keys, row.lines)
     };
-    let mut socket = client::connect(server.port)?;
+    let mut socket = requests::connect(port)?;
+    let mut get = |key: u64| {
+        if row.life != Life::Kept {
+            socket = requests::connect(port)?;
+        }
+        requests::ask(&mut socket, &requests.one(key))
+    };
     let status = match row.kind {
-        Kind::Body => 200,
+        Kind::Body | Kind::Browse => 200,
         Kind::NotModified => 304,
         Kind::Missing => 404,
     };
-    let request = requests.one(0);
-    let get = client::ask(&mut socket, &request)?;
-    let wrong = |what: String| io::Error::other(format!("{}: {name}: {what}", row.name));
-    if get.status != status {
-        return Err(wrong(format!("{status} was expected: {}", get.head)));
+    let model = get(0)?;
+    if model.status != status {
+        return Err(io::Error::other(format!("{status} was expected: {}", model.head)));
     }
-    if row.kind == Kind::Body && get.body.len() != row.class.body_bytes {
-        return Err(wrong(format!("{} bytes were expected: {}", row.class.body_bytes, get.head)));
+    if row.kind == Kind::Body && model.body.len() != row.class.body_bytes {
+        return Err(io::Error::other(format!("{} bytes were expected: {}", row.class.body_bytes, model.head)));
     }
     if is_real && row.kind == Kind::Body {
-        for number in 0..COMPARED_KEYS {
-            let key = client::draw(number, row.keys);
-            if client::ask(&mut socket, &requests.one(key))?.body != row.class.body(key) {
-                return Err(wrong(format!("the body of key {key} differs")));
+        for number in 0..COMPARED_KEYS.min(keys) {
+            let key = requests::draw(number, keys);
+            if get(key)?.body != row.class.body(key) {
+                return Err(io::Error::other(format!("the body of key {key} differs")));
             }
         }
     }
-    Ok(Contender { name, server, requests, model: get, asked: 0 })
+    let table = match row.popularity {
+        Popularity::Even => Vec::new(),
+        Popularity::Zipf => requests::zipf_table(keys as u32, ZIPF_NUMBERS),
+    };
+    Ok(Questions::Drawn { requests, model, table })
 }
 
-fn ceiling_arguments(row: &Row, content: &Content, model: &Answer) -> Vec<String> {
-    let technique = if model.body.len() >= SENDFILE_BYTES_MIN { "sendfile" } else { "send" };
-    let folder = content.folder.display().to_string();
-    let (status, body, keys) = (model.status.to_string(), model.body.len().to_string(), row.keys.to_string());
-    vec!["ceiling".to_owned(), technique.to_owned(), status, body, keys, folder]
+/// What makes a ceiling for a row. Sessions have none: their answers differ in length.
+fn ceiling_settings(row: &Row, backend: &str, content: &Content, asking: &Questions) -> Option<Settings> {
+    let Questions::Drawn { model, .. } = asking else { return None };
+    Some(Settings {
+        backend: backend.to_owned(),
+        sendfile_bytes_min: SENDFILE_BYTES_MIN,
+        status: model.status,
+        body_bytes: model.body.len(),
+        count: row.keys,
+        is_zipf: row.popularity == Popularity::Zipf,
+        is_closing: row.life == Life::ServerCloses,
+        is_deferred: row.is_deferred,
+        folder: content.folder.display().to_string(),
+    })
 }

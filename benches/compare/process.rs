@@ -1,10 +1,9 @@
-//! The servers, each a process of its own on core 0, and the processor time they have used.
+//! A server as a process on core 0, the processor time it has used and the memory it has.
 
-use super::content::Content;
 use super::sys;
 use std::fs;
-use std::io::{self, BufRead, BufReader};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::io::{self, BufRead, BufReader, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -15,17 +14,33 @@ pub(crate) const CLIENT_CORE: usize = 1;
 
 /// Longest wait for a server to listen; valgrind is slow.
 const START: Duration = Duration::from_secs(60);
+/// Longest wait for one to end by itself.
+const END: Duration = Duration::from_secs(3);
 
 /// A running server. Dropping it ends it.
 pub(crate) struct Running {
     pub(crate) port: u16,
+    /// Of a listener that tells of a connection when its first bytes have come.
+    pub(crate) deferred_port: Option<u16>,
+    /// What else it said when it started.
+    pub(crate) words: Vec<String>,
     child: Child,
     /// A folder of its own, to be removed.
     folder: Option<PathBuf>,
 }
 
+/// Memory in bytes.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Memory {
+    /// What only this process has.
+    pub(crate) own: f64,
+    /// With the pages of files that it maps.
+    pub(crate) resident: f64,
+}
+
 impl Running {
-    /// This program again, with `arguments`; `under` is a program (and its arguments) that runs it.
+    /// This program again, with `arguments`; `under` is a program (and its arguments) that runs it. It says its ports, and
+    /// perhaps more, in its first line.
     pub(crate) fn start(arguments: &[String], under: &[String]) -> io::Result<Running> {
         let own = std::env::current_exe()?;
         let mut command = match under.split_first() {
@@ -41,36 +56,36 @@ impl Running {
         let mut line = String::new();
         let output = child.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
         BufReader::new(output).read_line(&mut line)?;
-        let port = line.trim().parse().map_err(|_| io::Error::other(format!("{arguments:?} did not start")))?;
-        Ok(Running { port, child, folder: None })
+        let mut words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        let mut ports = Vec::new();
+        while let Some(Ok(port)) = words.first().map(|word| word.parse::<u16>()) {
+            ports.push(port);
+            words.remove(0);
+        }
+        let port = *ports.first().ok_or_else(|| io::Error::other(format!("{arguments:?} did not start")))?;
+        Ok(Running { port, deferred_port: ports.get(1).copied(), words, child, folder: None })
     }
 
-    /// nginx with one worker, tuned for static files; `None` when there is none on this machine.
-    pub(crate) fn start_nginx(content: &Content) -> io::Result<Option<Running>> {
-        if Command::new("nginx").arg("-v").stderr(Stdio::null()).status().is_err() {
-            return Ok(None);
-        }
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let folder = content.folder.join(format!("nginx-{}", std::process::id()));
-        fs::create_dir_all(&folder)?;
-        let config = folder.join("nginx.conf");
-        fs::write(&config, nginx_config(&content.root, &folder, port, open_files_max()))?;
-        let mut command = Command::new("nginx");
-        command.arg("-p").arg(&folder).arg("-c").arg(&config).arg("-e").arg(folder.join("error.log"));
-        let child = on_server_core(|| command.stdin(Stdio::null()).stdout(Stdio::null()).spawn())?;
-        let mut running = Running { port, child, folder: Some(folder) };
+    /// A program that listens on `port` and is ended by a signal. `folder` is removed with it.
+    pub(crate) fn start_peer(mut command: Command, port: u16, folder: PathBuf) -> io::Result<Running> {
+        let log = folder.join("output.log");
+        let output = fs::File::create(&log)?;
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
+        sys::end_with_parent(&mut command);
+        let child = on_server_core(|| command.spawn())?;
+        let mut running = Running { port, deferred_port: None, words: Vec::new(), child, folder: Some(folder) };
         let start = Instant::now();
         while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
             if let Some(status) = running.child.try_wait()? {
-                let log = running.folder.as_ref().and_then(|folder| fs::read_to_string(folder.join("error.log")).ok());
-                return Err(io::Error::other(format!("nginx ended ({status}): {}", log.unwrap_or_default())));
+                let said = fs::read_to_string(&log).unwrap_or_default();
+                return Err(io::Error::other(format!("ended ({status}): {said}")));
             }
             if start.elapsed() > START {
-                return Err(io::Error::other("nginx does not listen"));
+                return Err(io::Error::other("does not listen"));
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        Ok(Some(running))
+        Ok(running)
     }
 
     /// Nanoseconds that the server's threads, and those of its children, have run.
@@ -83,6 +98,30 @@ impl Running {
         Ok(nanos)
     }
 
+    /// What the server, and its children, have in memory.
+    pub(crate) fn memory(&self) -> io::Result<Memory> {
+        let own = self.child.id();
+        let mut memory = memory_of(own)?;
+        for child in children(own)? {
+            let more = memory_of(child)?;
+            memory.own += more.own;
+            memory.resident += more.resident;
+        }
+        Ok(memory)
+    }
+
+    /// Puts the server, and its children, into a control group.
+    pub(crate) fn join_group(&self, group: &Path) -> io::Result<()> {
+        let own = self.child.id();
+        for process in children(own)?.into_iter().chain([own]) {
+            fs::OpenOptions::new()
+                .write(true)
+                .open(group.join("cgroup.procs"))?
+                .write_all(process.to_string().as_bytes())?;
+        }
+        Ok(())
+    }
+
     /// Closes its input, which ends it, and waits.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         drop(self.child.stdin.take());
@@ -93,17 +132,19 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        let children = children(self.child.id()).unwrap_or_default();
         if self.folder.is_some() {
-            // nginx ends its worker itself, given the time.
-            let _ = Command::new("kill").arg(self.child.id().to_string()).status();
+            // By a signal that lets it end its workers.
+            sys::terminate(self.child.id());
         } else {
             drop(self.child.stdin.take());
         }
         let start = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) {
-            if start.elapsed() > Duration::from_secs(3) {
+            if start.elapsed() > END {
                 let _ = self.child.kill();
                 let _ = self.child.wait();
+                children.iter().for_each(|&child| sys::terminate(child));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -131,6 +172,15 @@ fn threads_nanos(process: u32) -> io::Result<u64> {
     Ok(nanos)
 }
 
+fn memory_of(process: u32) -> io::Result<Memory> {
+    let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+    let field = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+        line.split_whitespace().next().and_then(|kibibytes| kibibytes.parse::<f64>().ok()).unwrap_or(0.0) * 1024.0
+    };
+    Ok(Memory { own: field("Anonymous:"), resident: field("Rss:") })
+}
+
 fn children(process: u32) -> io::Result<Vec<u32>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
@@ -143,54 +193,4 @@ fn children(process: u32) -> io::Result<Vec<u32>> {
         }
     }
     Ok(found)
-}
-
-/// As many as this process may have, which [`sys::raise_open_files_max`] has tried to raise.
-pub(crate) fn open_files_max() -> u64 {
-    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
-    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(1024)
-}
-
-/// What nginx keeps open is bounded by what it may: where that is fewer than there are files, it opens and closes.
-pub(crate) fn nginx_open_files_max(open_files_max: u64) -> u64 {
-    open_files_max.saturating_sub(1_000).clamp(100, 200_000)
-}
-
-fn nginx_config(root: &Path, folder: &Path, port: u16, open_files_max: u64) -> String {
-    let (root, folder) = (root.display(), folder.display());
-    let cached = nginx_open_files_max(open_files_max);
-    format!(
-        "user root;
-daemon off;
-worker_processes 1;
-worker_rlimit_nofile {open_files_max};
-pid {folder}/nginx.pid;
-error_log {folder}/error.log crit;
-events {{ worker_connections 4096; use epoll; }}
-http {{
-    access_log off;
-    log_not_found off;
-    default_type application/octet-stream;
-    sendfile on;
-    tcp_nopush on;
-    tcp_nodelay on;
-    keepalive_timeout 3600;
-    keepalive_requests 1000000000;
-    open_file_cache max={cached} inactive=1h;
-    open_file_cache_valid 1h;
-    open_file_cache_min_uses 1;
-    open_file_cache_errors on;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        root {root};
-    }}
-}}
-"
-    )
 }

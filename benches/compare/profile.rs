@@ -5,11 +5,13 @@
 //! the two profiles is free of what starting and first touches cost.
 
 use super::Options;
-use super::client::{self, Client, Order};
+use super::client::{Client, Manner};
 use super::content::Content;
-use super::measure::{is_wanted, requests, serve_arguments};
+use super::measure::{is_wanted, requests_of};
 use super::process::Running;
-use super::rows::{DIRECTORY_MOUNT, ROWS, Row};
+use super::requests::{self, Drawn, Order};
+use super::rows::{DIRECTORY_MOUNT, Kind, ROWS, Row};
+use super::servers::{backends, serve_arguments};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
@@ -36,32 +38,34 @@ pub(crate) enum Tool {
 type Profile = BTreeMap<String, i64>;
 
 pub(crate) fn count(options: &Options, content: &Content, tool: Tool) -> io::Result<()> {
-    for row in ROWS.iter().filter(|row| is_wanted(row, options)) {
-        eprintln!("{}: counting", row.name);
+    for row in ROWS.iter().filter(|row| row.kind != Kind::Browse && is_wanted(row.name, options)) {
         let row = Row { keys: row.keys.min(KEYS), ..*row };
-        let few = profile(&row, content, FEW, tool)?;
-        let mut difference = profile(&row, content, MANY, tool)?;
-        for (name, count) in few {
-            *difference.entry(name).or_insert(0) -= count;
+        for backend in backends().0 {
+            eprintln!("{}, {backend}: counting", row.name);
+            let few = profile(&row, backend, content, FEW, tool)?;
+            let mut difference = profile(&row, backend, content, MANY, tool)?;
+            for (name, count) in few {
+                *difference.entry(name).or_insert(0) -= count;
+            }
+            print(&row, backend, difference, tool);
         }
-        print(&row, difference, tool);
     }
     Ok(())
 }
 
-fn print(row: &Row, profile: Profile, tool: Tool) {
+fn print(row: &Row, backend: &str, profile: Profile, tool: Tool) {
     let requests = (MANY - FEW) as f64;
     let mut lines: Vec<(i64, String)> = profile.into_iter().map(|(name, count)| (count, name)).collect();
     lines.sort_by(|one, other| other.cmp(one));
     let total: i64 = lines.iter().map(|line| line.0).sum();
     let (unit, digits) = if tool == Tool::Instructions { ("instructions", 0) } else { ("system calls", 3) };
-    println!("\n{}: {:.digits$} {unit} a request", row.name, total as f64 / requests);
+    println!("\n{}, {backend}: {:.digits$} {unit} a request", row.name, total as f64 / requests);
     for (count, name) in lines.iter().filter(|line| line.0 != 0).take(LINES_SHOWN) {
         println!("{:>10.digits$}  {name}", *count as f64 / requests);
     }
 }
 
-fn profile(row: &Row, content: &Content, count: u64, tool: Tool) -> io::Result<Profile> {
+fn profile(row: &Row, backend: &str, content: &Content, count: u64, tool: Tool) -> io::Result<Profile> {
     let out = content.folder.join(format!("profile-{}", std::process::id()));
     let file = out.display();
     let under: Vec<String> = match tool {
@@ -71,10 +75,12 @@ fn profile(row: &Row, content: &Content, count: u64, tool: Tool) -> io::Result<P
         }
         Tool::Calls => ["strace", "-f", "-c", "-o", &file.to_string()].map(str::to_owned).into(),
     };
-    let server = Running::start(&serve_arguments(content, row.mount == DIRECTORY_MOUNT), &under)?;
-    let requests = requests(row, &server, row.mount)?;
-    let model = client::ask(&mut client::connect(server.port)?, &requests.one(0))?;
-    Client::new(server.port, CONNECTIONS, row.depth, row.bodies, &requests, &model)?.run(count, Order::Drawn(0))?;
+    let server = Running::start(&serve_arguments(backend, content, row.mount == DIRECTORY_MOUNT), &under)?;
+    let requests = requests_of(row, server.port, row.mount, row.keys)?;
+    let model = requests::ask(&mut requests::connect(server.port)?, &requests.one(0))?;
+    let manner = Manner { connections: CONNECTIONS, ..row.manner() };
+    let asking = Drawn { requests: &requests, order: Order::Uniform, model: &model };
+    Client::new(server.port, manner)?.run(&asking, 0, count)?;
     server.finish()?;
     let profile = match tool {
         Tool::Instructions => instructions(&out),

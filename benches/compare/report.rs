@@ -1,134 +1,304 @@
-//! The table, the gates, the record.
+//! Pure: the tables of a record, and how it stands to its gates.
 
-use super::Options;
-use super::measure::{Measured, Run, Series};
-use super::process::{nginx_open_files_max, open_files_max};
-use super::rows::CONNECTIONS;
+use super::record::{Cold, Gate, Idle, Record, Row, Series};
 use super::statistics::{Median, median};
 use std::fmt::Write as _;
-use std::fs;
-use std::io;
-use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-pub(crate) fn print(options: &Options, congestion: &str, measured: &[Measured]) -> io::Result<()> {
+/// Gates of the slow disk: p99 beside cold payloads relative to alone, p99.9 in microseconds, cold answers relative to nginx
+/// with threads.
+pub(crate) const COLD_P99_RATIO_MAX: f64 = 1.5;
+pub(crate) const COLD_P999_MICROS_MAX: f64 = 5_000.0;
+pub(crate) const COLD_ANSWERS_RATIO_MIN: f64 = 0.9;
+/// Whose cold answers are the measure.
+pub(crate) const THREADED_NGINX: &str = "nginx, aio threads";
+
+/// How a figure stands to its gate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Verdict {
+    Pass,
+    /// The figure is beyond the gate, which lies inside of the interval.
+    Within,
+    Miss,
+}
+
+impl Verdict {
+    pub(crate) fn of(figure: Median, at_most: f64) -> Verdict {
+        match figure {
+            Median { value, .. } if value <= at_most => Verdict::Pass,
+            Median { low, .. } if low <= at_most => Verdict::Within,
+            _ => Verdict::Miss,
+        }
+    }
+
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Verdict::Pass => "holds",
+            Verdict::Within => "holds (the interval has it)",
+            Verdict::Miss => "MISSED",
+        }
+    }
+}
+
+/// The ratio of two series, paired in the round.
+pub(crate) fn ratio(subject: &Series, other: &Series) -> Median {
+    median(subject.cpu_micros.iter().zip(&other.cpu_micros).map(|(one, two)| one / two).collect())
+}
+
+/// The ratio that a gate is about.
+pub(crate) fn gate_ratio(row: &Row, gate: &Gate) -> Option<Median> {
+    Some(ratio(row.series(&gate.subject)?, row.series(&gate.other)?))
+}
+
+/// Bytes for one more idle connection.
+pub(crate) fn slope_bytes(idle: &Idle) -> f64 {
+    (idle.many_bytes - idle.few_bytes) / (idle.many - idle.few) as f64
+}
+
+/// A gate of the slow disk: what it says, its figure, its bound, and whether a larger figure is the better one.
+pub(crate) struct ColdGate {
+    pub(crate) says: &'static str,
+    pub(crate) figure: Median,
+    pub(crate) bound: f64,
+    pub(crate) verdict: Verdict,
+}
+
+pub(crate) fn cold_gates(record: &Record) -> Vec<ColdGate> {
+    let Some(own) = record.cold.iter().find(|cold| cold.is_chosen) else { return Vec::new() };
+    let p99 = paired(&own.beside_p99_micros, &own.alone_p99_micros);
+    let p999 = median(own.beside_p999_micros.clone());
+    let mut gates = vec![
+        ColdGate {
+            says: "hot p99 beside cold payloads / alone, at most",
+            figure: p99,
+            bound: COLD_P99_RATIO_MAX,
+            verdict: Verdict::of(p99, COLD_P99_RATIO_MAX),
+        },
+        ColdGate {
+            says: "hot p99.9 beside cold payloads, us, at most",
+            figure: p999,
+            bound: COLD_P999_MICROS_MAX,
+            verdict: Verdict::of(p999, COLD_P999_MICROS_MAX),
+        },
+    ];
+    if let Some(nginx) = record.cold.iter().find(|cold| cold.server == THREADED_NGINX) {
+        let figure = paired(&own.cold_answers, &nginx.cold_answers);
+        let verdict = match figure {
+            Median { value, .. } if value >= COLD_ANSWERS_RATIO_MIN => Verdict::Pass,
+            Median { high, .. } if high >= COLD_ANSWERS_RATIO_MIN => Verdict::Within,
+            _ => Verdict::Miss,
+        };
+        let says = "cold answers / those of nginx with aio threads, at least";
+        gates.push(ColdGate { says, figure, bound: COLD_ANSWERS_RATIO_MIN, verdict });
+    }
+    gates
+}
+
+fn paired(subject: &[f64], other: &[f64]) -> Median {
+    median(subject.iter().zip(other).map(|(one, two)| one / two).collect())
+}
+
+/// The record as a page.
+pub(crate) fn page(record: &Record) -> String {
     let mut text = String::new();
     // Writing to a String does not fail.
-    let _ = write_all(&mut text, options, congestion, measured);
-    print!("{text}");
-    if options.record {
-        let machine = options.machine.clone().unwrap_or_else(|| slug(&processor()));
-        let (year, month, day) = civil_date();
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/record");
-        fs::create_dir_all(&folder)?;
-        let path = folder.join(format!("{year:04}-{month:02}-{day:02}-{machine}.md"));
-        fs::write(&path, text)?;
-        eprintln!("recorded in {}", path.display());
+    let _ = write_page(&mut text, record);
+    text
+}
+
+fn write_page(text: &mut String, record: &Record) -> std::fmt::Result {
+    let Record { date, processor, cores, kernel, network, load, rounds, seconds, command, .. } = record;
+    writeln!(text, "# badgerserver beside the ceiling and other servers, {date}\n")?;
+    writeln!(text, "{processor}, {cores} cores, Linux {kernel}. Congestion control: {network}.")?;
+    writeln!(
+        text,
+        "Server on core 0, client on core 1, loopback; {rounds} rounds of {seconds} s, the servers in turn. Load of the five \
+         minutes before: {load}."
+    )?;
+    writeln!(text, "Again: `{command}`. The figures of each round: `{}.json`.\n", record.stem())?;
+    writeln!(text, "![CPU, latency and memory]({}.svg)\n", record.stem())?;
+    gates(text, record)?;
+    rows(text, record)?;
+    idle(text, &record.idle)?;
+    cold(text, &record.cold)?;
+    wrk(text, record)?;
+    servers(text, record)?;
+    if !record.notes.is_empty() {
+        writeln!(text, "## Left out\n")?;
+        for note in &record.notes {
+            writeln!(text, "- {}", note.lines().next().unwrap_or_default())?;
+        }
+    }
+    // One line end at the end.
+    text.truncate(text.trim_end().len());
+    writeln!(text)
+}
+
+fn gates(text: &mut String, record: &Record) -> std::fmt::Result {
+    writeln!(text, "## Gates\n")?;
+    let chosen = record.chosen().map_or("nothing", |server| server.name.as_str());
+    writeln!(
+        text,
+        "`--backend auto` takes {chosen} here. Its CPU for a request relative to another's, paired in the round: median [95 % \
+         interval]. A gate holds when the ratio, or a part of its interval, does not exceed it.\n"
+    )?;
+    writeln!(text, "| row | against | ratio | at most | |\n|---|---|---|---|---|")?;
+    for row in &record.rows {
+        for gate in &row.gates {
+            let Some(figure) = gate_ratio(row, gate) else { continue };
+            let (verdict, at_most) = (Verdict::of(figure, gate.at_most).text(), gate.at_most);
+            writeln!(text, "| {} | {} | {} | {at_most:.2} | {verdict} |", row.name, gate.other, interval(figure))?;
+        }
+    }
+    for idle in record.idle.iter().filter(|idle| idle.at_most > 0.0) {
+        let bytes = slope_bytes(idle);
+        let verdict = if bytes <= idle.at_most { Verdict::Pass } else { Verdict::Miss }.text();
+        writeln!(text, "| idle connection, B of resident memory | - | {bytes:.0} | {:.0} | {verdict} |", idle.at_most)?;
+    }
+    for ColdGate { says, figure, bound, verdict } in cold_gates(record) {
+        writeln!(text, "| slow disk: {says} | - | {} | {bound} | {} |", interval(figure), verdict.text())?;
+    }
+    writeln!(text)
+}
+
+fn rows(text: &mut String, record: &Record) -> std::fmt::Result {
+    writeln!(text, "## Rows\n")?;
+    writeln!(
+        text,
+        "CPU is the server's, by `schedstat`, in microseconds for a request (or a session). Latencies are those of a client \
+         that keeps every connection busy, so they are mostly queueing; of requests that are pipelined, of the whole batch. \
+         Where a server was busy for less than about 90 % of a run, others had the cores too: its caches were cold, and only \
+         ratios count.\n"
+    )?;
+    writeln!(
+        text,
+        "| row | server | CPU us [95 %] | per second | p50 us | p99 us | p99.9 us | busy | client us |\n\
+         |---|---|---|---|---|---|---|---|---|"
+    )?;
+    for row in &record.rows {
+        for series in &row.series {
+            let middle = |values: &[f64]| median(values.to_vec());
+            let Median { value, low, high } = middle(&series.cpu_micros);
+            writeln!(
+                text,
+                "| {} | {} | {value:.2} [{low:.2}-{high:.2}] | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} % | {:.2} |",
+                row.name,
+                series.server,
+                middle(&series.per_second).value,
+                middle(&series.p50_micros).value,
+                middle(&series.p99_micros).value,
+                middle(&series.p999_micros).value,
+                middle(&series.busy).value * 100.0,
+                middle(&series.client_micros).value,
+            )?;
+        }
+    }
+    writeln!(text)
+}
+
+fn idle(text: &mut String, idle: &[Idle]) -> std::fmt::Result {
+    let Some(first) = idle.first() else { return Ok(()) };
+    let (few, many) = (first.few, first.many);
+    writeln!(text, "## Idle connections\n")?;
+    writeln!(
+        text,
+        "Resident memory of a server of its own whose connections have each had one answer. What the kernel keeps for a socket \
+         is not in it, and the same for all. A server that sets memory aside for connections before they come has a smaller \
+         slope and a larger total.\n"
+    )?;
+    writeln!(
+        text,
+        "| server | {few} connections, KiB | {many} connections, KiB | B a connection |\n|---|---|---|---|"
+    )?;
+    for one in idle {
+        let (few, many, slope) = (one.few_bytes / 1024.0, one.many_bytes / 1024.0, slope_bytes(one));
+        writeln!(text, "| {} | {few:.0} | {many:.0} | {slope:.0} |", one.server)?;
+    }
+    writeln!(text)
+}
+
+fn cold(text: &mut String, cold: &[Cold]) -> std::fmt::Result {
+    if cold.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "## A slow disk\n")?;
+    writeln!(
+        text,
+        "40 reads a second (cgroup v1, `blkio.throttle.read_iops_device`), everything evicted; one client asks for one payload of \
+         1 KiB that is in memory, first alone, then beside 8 that ask for 150 KiB each for the first time, for 5 s. Medians of \
+         {} rounds.\n",
+        cold[0].cold_answers.len()
+    )?;
+    writeln!(
+        text,
+        "| server | hot p99 alone, us | hot p99, us | hot p99.9, us | worst, us | cold answers |\n|---|---|---|---|---|---|"
+    )?;
+    for one in cold {
+        let middle = |values: &[f64]| median(values.to_vec()).value;
+        writeln!(
+            text,
+            "| {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} |",
+            one.server,
+            middle(&one.alone_p99_micros),
+            middle(&one.beside_p99_micros),
+            middle(&one.beside_p999_micros),
+            middle(&one.beside_worst_micros),
+            middle(&one.cold_answers),
+        )?;
+    }
+    writeln!(text)
+}
+
+fn wrk(text: &mut String, record: &Record) -> std::fmt::Result {
+    if record.wrk.is_empty() {
+        return Ok(());
+    }
+    writeln!(text, "## wrk says\n")?;
+    writeln!(
+        text,
+        "64 connections, one payload. wrk costs more for a request than most of these servers, on the one core that it has: where \
+         its requests a second are alike for two servers, it is the bound.\n"
+    )?;
+    writeln!(
+        text,
+        "| row | server | requests/s by wrk | by the own client | CPU us by wrk | by the own client |\n|---|---|---|---|---|---|"
+    )?;
+    for one in &record.wrk {
+        writeln!(
+            text,
+            "| {} | {} | {:.0} | {:.0} | {:.2} | {:.2} |",
+            one.row, one.server, one.wrk_per_second, one.own_per_second, one.wrk_cpu_micros, one.own_cpu_micros
+        )?;
+    }
+    writeln!(text)
+}
+
+fn servers(text: &mut String, record: &Record) -> std::fmt::Result {
+    writeln!(text, "## Servers\n")?;
+    writeln!(
+        text,
+        "Memory is that after all rows: what is the server's alone, and with the pages of files that it maps, which the kernel may \
+         take back.\n"
+    )?;
+    writeln!(text, "| server | version | own memory, MiB | with mapped files, MiB |\n|---|---|---|---|")?;
+    for server in &record.servers {
+        let mebibytes = |bytes: f64| bytes / 1024.0 / 1024.0;
+        writeln!(
+            text,
+            "| {} | {} | {:.1} | {:.1} |",
+            server.name,
+            server.version,
+            mebibytes(server.own_bytes),
+            mebibytes(server.resident_bytes)
+        )?;
+    }
+    writeln!(text)?;
+    for server in &record.servers {
+        writeln!(text, "{}:\n```text\n{}\n```\n", server.name, server.settings.trim_end())?;
     }
     Ok(())
 }
 
-fn write_all(text: &mut String, options: &Options, congestion: &str, measured: &[Measured]) -> std::fmt::Result {
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    writeln!(text, "# badgerserver beside the ceiling and nginx\n")?;
-    writeln!(text, "{}, {} cores, Linux {}, {congestion}.", processor(), total_cores(cores), kernel.trim())?;
-    writeln!(
-        text,
-        "Server on core 0, client on core 1, loopback, {CONNECTIONS} connections; {} rounds, the servers in turn; medians.",
-        options.rounds
-    )?;
-    let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    let load = load.split(' ').nth(1).unwrap_or("unknown").to_owned();
-    writeln!(
-        text,
-        "Load of the last five minutes: {load}. Where a server was busy for less than about 90 % of a run, others had the \
-         cores too: its caches were cold, and only ratios count."
-    )?;
-    let cached = nginx_open_files_max(open_files_max());
-    writeln!(
-        text,
-        "nginx: one worker, logs off, sendfile, tcp_nopush; its open-file cache has room for {cached} files."
-    )?;
-    let only: String = options.only.iter().map(|part| format!(" --only '{part}'")).collect();
-    let (rounds, seconds) = (options.rounds, options.seconds);
-    writeln!(text, "Again: `cargo bench --bench compare -- --rounds {rounds} --seconds {seconds}{only} --record`\n")?;
-    writeln!(text, "CPU is the server's, by `schedstat`; p50 and p99 are of a batch where requests are pipelined.\n")?;
-    writeln!(text, "| row | server | CPU us/request [95 %] | requests/s | p50 us | p99 us | busy | client us |")?;
-    writeln!(text, "|---|---|---|---|---|---|---|---|")?;
-    for one in measured {
-        for series in &one.series {
-            let of = |value: fn(&Run) -> f64| median(series.runs.iter().map(value).collect());
-            let Median { value: cpu, low, high } = of(|run| run.cpu_micros);
-            writeln!(
-                text,
-                "| {} | {} | {cpu:.2} [{low:.2}-{high:.2}] | {:.0} | {:.0} | {:.0} | {:.0} % | {:.2} |",
-                one.row.name,
-                series.server,
-                of(|run| run.requests_per_second).value,
-                of(|run| run.p50_micros).value,
-                of(|run| run.p99_micros).value,
-                of(|run| run.busy).value * 100.0,
-                of(|run| run.client_micros).value,
-            )?;
-        }
-    }
-    writeln!(text, "\nCPU of badgerserver relative to another, paired in the round: median [95 % interval].\n")?;
-    writeln!(text, "| row | to the ceiling | gate | to nginx | gate |\n|---|---|---|---|---|")?;
-    for one in measured {
-        let ceiling = cell(one, "ceiling", one.row.ceiling_gate);
-        let nginx = cell(one, "nginx", one.row.nginx_gate);
-        writeln!(text, "| {} | {} | {} | {} | {} |", one.row.name, ceiling.0, ceiling.1, nginx.0, nginx.1)?;
-    }
-    writeln!(text, "\nPASS and MISS are by the median; `?` where the interval has the gate in it.")
-}
-
-/// The ratio to another server, and how it stands to its gate.
-fn cell(measured: &Measured, other: &str, gate: Option<f64>) -> (String, String) {
-    let find = |name: &str| measured.series.iter().find(|series| series.server == name);
-    let (Some(own), Some(other)) = (find("badgerserver"), find(other)) else {
-        return ("-".to_owned(), gate.map_or("-".to_owned(), |gate| format!("{gate}: not measured")));
-    };
-    let Median { value, low, high } = ratio(own, other);
-    let verdict = gate.map_or("-".to_owned(), |gate| {
-        let verdict = if value <= gate { "PASS" } else { "MISS" };
-        let doubt = if (low..=high).contains(&gate) { "?" } else { "" };
-        format!("<= {gate:.2}: {verdict}{doubt}")
-    });
-    (format!("{value:.2} [{low:.2}-{high:.2}]"), verdict)
-}
-
-fn ratio(own: &Series, other: &Series) -> Median {
-    median(own.runs.iter().zip(&other.runs).map(|(own, other)| own.cpu_micros / other.cpu_micros).collect())
-}
-
-fn processor() -> String {
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())
-}
-
-/// The client's thread is pinned, so it sees one core; the machine has more.
-fn total_cores(seen: usize) -> usize {
-    let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    info.lines().filter(|line| line.starts_with("processor")).count().max(seen)
-}
-
-fn slug(name: &str) -> String {
-    let words = name.split(|character: char| !character.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-    words.map(str::to_ascii_lowercase).collect::<Vec<_>>().join("-")
-}
-
-/// Year, month and day of today, UTC: Howard Hinnant's days-to-civil algorithm.
-fn civil_date() -> (i64, i64, i64) {
-    let seconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let days = (seconds / 86_400) as i64 + 719_468;
-    let era = days / 146_097;
-    let of_era = days % 146_097;
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+pub(crate) fn interval(figure: Median) -> String {
+    let Median { value, low, high } = figure;
+    format!("{value:.2} [{low:.2}-{high:.2}]")
 }

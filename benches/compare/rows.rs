@@ -1,7 +1,7 @@
 //! What is measured, and what is asked of it.
 
-use super::client::Bodies;
-use super::content::{Class, LARGE, MIDDLE, SMALL};
+use super::client::{Bodies, Life, Manner};
+use super::content::{Class, GIANT, HUGE, LARGE, MIDDLE, SMALL};
 
 /// What is asked for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -12,33 +12,69 @@ pub(crate) enum Kind {
     NotModified,
     /// Keys that are not there: 404.
     Missing,
+    /// What a page fetches, session by session.
+    Browse,
+}
+
+/// How keys are drawn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Popularity {
+    Even,
+    /// The k-th is wanted 1/k as often as the first. The server is also asked for one payload only, to be compared.
+    Zipf,
+}
+
+/// Which other servers take part.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Peers {
+    Nobody,
+    Nginx,
+    /// All but nginx and lwan, which stall when requests are pipelined.
+    Pipelining,
+    All,
 }
 
 /// One row of the table.
+#[derive(Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) name: &'static str,
     pub(crate) class: Class,
     /// Of the class's keys, how many are asked for.
     pub(crate) keys: u64,
+    pub(crate) popularity: Popularity,
     /// Where badgerserver has it.
     pub(crate) mount: &'static str,
     pub(crate) kind: Kind,
+    pub(crate) connections: usize,
     pub(crate) depth: u64,
     pub(crate) bodies: Bodies,
+    pub(crate) life: Life,
+    /// Listeners tell of a connection when its first bytes have come.
+    pub(crate) is_deferred: bool,
     /// More field lines of the request.
     pub(crate) lines: &'static str,
-    /// nginx stalls on pipelined requests.
-    pub(crate) with_nginx: bool,
-    /// badgerserver may cost at most this many times as much.
-    pub(crate) ceiling_gate: Option<f64>,
-    pub(crate) nginx_gate: Option<f64>,
+    pub(crate) peers: Peers,
+    /// The chosen backend may cost at most this many times as much as these.
+    pub(crate) gates: &'static [(Other, f64)],
+}
+
+/// Whom a gate compares with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Other {
+    /// That of the same backend.
+    Ceiling,
+    /// The same server, asked for one payload.
+    OnePayload,
+    Nginx,
+    H2o,
 }
 
 /// Where the server has the files; the pack is at `/p`.
 pub(crate) const DIRECTORY_MOUNT: &str = "/d";
-pub(crate) const CONNECTIONS: usize = 64;
 /// Tags that are learnt beforehand.
 pub(crate) const TAGGED_KEYS: u64 = 2_000;
+/// What asks for the end of a connection.
+const CLOSE_LINE: &str = "Connection: close\r\n";
 
 /// What a browser sends with a request for a picture.
 const BROWSER: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
@@ -51,46 +87,79 @@ const PLAIN: Row = Row {
     name: "",
     class: SMALL,
     keys: SMALL.keys,
+    popularity: Popularity::Even,
     mount: "/p",
     kind: Kind::Body,
+    connections: 64,
     depth: 1,
     bodies: Bodies::Copied,
+    life: Life::Kept,
+    is_deferred: false,
     lines: "",
-    with_nginx: true,
-    ceiling_gate: None,
-    nginx_gate: None,
+    peers: Peers::All,
+    gates: &[],
 };
+const ONE: Row = Row { keys: 1, ..PLAIN };
+const FRESH: Row = Row { life: Life::ClientCloses, gates: OF_FRESH, ..ONE };
+const PIPELINED: Row = Row { depth: 16, peers: Peers::Pipelining, gates: OF_PIPELINED, ..PLAIN };
 
-const DIRECTORY: Row = Row { mount: DIRECTORY_MOUNT, ..PLAIN };
+const OF_SMALL: &[(Other, f64)] = &[(Other::Ceiling, 1.10), (Other::Nginx, 0.58)];
+const OF_PIPELINED: &[(Other, f64)] = &[(Other::Ceiling, 1.6), (Other::H2o, 0.15)];
+const OF_FRESH: &[(Other, f64)] = &[(Other::Ceiling, 1.20), (Other::Nginx, 0.70)];
+const OF_MIDDLE: &[(Other, f64)] = &[(Other::Ceiling, 1.10), (Other::Nginx, 0.75)];
+const OF_LARGE: &[(Other, f64)] = &[(Other::Ceiling, 1.10), (Other::Nginx, 0.90)];
+const OF_HUGE: &[(Other, f64)] = &[(Other::Ceiling, 1.10), (Other::Nginx, 1.00)];
+const OF_ZIPF: &[(Other, f64)] = &[(Other::OnePayload, 1.25), (Other::Nginx, 0.5)];
 
-pub(crate) const ROWS: [Row; 15] = [
-    Row { name: "pack 1 KiB", ceiling_gate: Some(1.25), nginx_gate: Some(0.70), ..PLAIN },
-    // As many as nginx can keep open under a common limit of 20,000 files.
-    Row { name: "pack 1 KiB, 10,000 keys", keys: 10_000, ceiling_gate: Some(1.25), nginx_gate: Some(0.70), ..PLAIN },
-    Row { name: "pack 1 KiB, one key", keys: 1, ceiling_gate: Some(1.25), nginx_gate: Some(0.70), ..PLAIN },
-    Row { name: "pack 1 KiB, browser's head", lines: BROWSER, ..PLAIN },
-    Row { name: "pack 1 KiB, 16 pipelined", depth: 16, with_nginx: false, ceiling_gate: Some(2.0), ..PLAIN },
-    Row { name: "pack 25 KiB", class: MIDDLE, keys: MIDDLE.keys, ..PLAIN },
+pub(crate) const ROWS: [Row; 23] = [
+    Row { name: "1 KiB, one payload", gates: OF_SMALL, ..ONE },
+    Row { name: "1 KiB, one payload, 512 connections", connections: 512, gates: OF_SMALL, ..ONE },
+    Row { name: "1 KiB", gates: OF_SMALL, ..PLAIN },
+    Row { name: "1 KiB, 512 connections", connections: 512, gates: OF_SMALL, ..PLAIN },
+    Row { name: "1 KiB, Zipf", popularity: Popularity::Zipf, gates: OF_ZIPF, ..PLAIN },
+    Row { name: "1 KiB, browser's head", lines: BROWSER, peers: Peers::Nginx, ..PLAIN },
+    Row { name: "1 KiB, one payload, 16 pipelined", keys: 1, ..PIPELINED },
+    Row { name: "1 KiB, 16 pipelined", ..PIPELINED },
+    Row { name: "1 KiB, a connection each", ..FRESH },
+    Row { name: "1 KiB, a connection each, accepts deferred", is_deferred: true, peers: Peers::Nginx, ..FRESH },
     Row {
-        name: "pack 150 KiB, bodies dropped",
+        name: "1 KiB, a connection each, the server closes",
+        life: Life::ServerCloses,
+        lines: CLOSE_LINE,
+        gates: &[],
+        ..FRESH
+    },
+    Row { name: "25 KiB", class: MIDDLE, keys: MIDDLE.keys, gates: OF_MIDDLE, ..PLAIN },
+    Row { name: "150 KiB", class: LARGE, keys: LARGE.keys, gates: OF_LARGE, ..PLAIN },
+    Row {
+        name: "150 KiB, bodies dropped",
         class: LARGE,
         keys: LARGE.keys,
         bodies: Bodies::Dropped,
-        ceiling_gate: Some(1.15),
+        peers: Peers::Nginx,
         ..PLAIN
     },
-    Row { name: "pack 150 KiB", class: LARGE, keys: LARGE.keys, ceiling_gate: Some(1.15), ..PLAIN },
-    Row { name: "pack 304", keys: TAGGED_KEYS, kind: Kind::NotModified, ..PLAIN },
-    Row { name: "pack 404", kind: Kind::Missing, ..PLAIN },
-    Row { name: "pack 404, 16 pipelined", kind: Kind::Missing, depth: 16, with_nginx: false, ..PLAIN },
-    Row { name: "directory 1 KiB", ceiling_gate: Some(1.25), nginx_gate: Some(0.70), ..DIRECTORY },
+    Row { name: "2 MiB", class: HUGE, keys: HUGE.keys, connections: 16, gates: OF_HUGE, ..PLAIN },
+    Row { name: "25 MiB", class: GIANT, keys: GIANT.keys, connections: 16, gates: OF_HUGE, ..PLAIN },
+    Row { name: "304", keys: TAGGED_KEYS, kind: Kind::NotModified, peers: Peers::Nginx, ..PLAIN },
+    Row { name: "404", kind: Kind::Missing, peers: Peers::Nginx, ..PLAIN },
+    Row { name: "404, 16 pipelined", kind: Kind::Missing, peers: Peers::Nobody, depth: 16, ..PLAIN },
+    Row { name: "directory 1 KiB, one payload", mount: DIRECTORY_MOUNT, peers: Peers::Nginx, ..ONE },
+    Row { name: "directory 1 KiB", mount: DIRECTORY_MOUNT, peers: Peers::Nginx, ..PLAIN },
     Row {
-        name: "directory 1 KiB, 10,000 keys",
-        keys: 10_000,
-        ceiling_gate: Some(1.25),
-        nginx_gate: Some(0.70),
-        ..DIRECTORY
+        name: "directory 150 KiB",
+        class: LARGE,
+        keys: LARGE.keys,
+        mount: DIRECTORY_MOUNT,
+        peers: Peers::Nginx,
+        ..PLAIN
     },
-    Row { name: "directory 1 KiB, 16 pipelined", depth: 16, with_nginx: false, ceiling_gate: Some(2.0), ..DIRECTORY },
-    Row { name: "directory 150 KiB", class: LARGE, keys: LARGE.keys, ceiling_gate: Some(1.15), ..DIRECTORY },
+    Row { name: "browse session", kind: Kind::Browse, connections: 48, peers: Peers::All, ..PLAIN },
 ];
+
+impl Row {
+    pub(crate) fn manner(&self) -> Manner {
+        let &Row { connections, depth, bodies, life, .. } = self;
+        Manner { connections, depth, bodies, life }
+    }
+}

@@ -1,8 +1,11 @@
-//! The system calls that the standard library has no word for: the only file of this benchmark with `unsafe`.
+//! The system calls that the standard library has no word for. `unsafe` is here and in the ceiling on io_uring only.
 
 use std::fs::File;
 use std::io;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 
 pub(crate) use libc::{EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP, MSG_MORE};
 
@@ -44,6 +47,80 @@ impl Epoll {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(0),
             outcome => outcome.map(|count| count as usize),
         }
+    }
+}
+
+/// Takes a waiting connection, which does not block.
+pub(crate) fn accept(listener: &TcpListener) -> io::Result<OwnedFd> {
+    let (address, flags) = (std::ptr::null_mut(), libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC);
+    // SAFETY: no address is asked for.
+    let accepted = unsafe { libc::accept4(listener.as_raw_fd(), address, std::ptr::null_mut(), flags) };
+    let descriptor = checked(accepted)?;
+    // SAFETY: just made, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// A listener on a free port of the loopback, with the options that badgerserver sets: connections inherit `TCP_NODELAY`.
+/// `is_deferred`: it tells of a connection when its first bytes have come.
+pub(crate) fn listen(is_deferred: bool) -> io::Result<TcpListener> {
+    const BACKLOG: libc::c_int = 4096;
+    const DEFERRED_SECONDS: libc::c_int = 10;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
+    set_option(&listener, libc::TCP_NODELAY, 1)?;
+    if is_deferred {
+        set_option(&listener, libc::TCP_DEFER_ACCEPT, DEFERRED_SECONDS)?;
+    }
+    // SAFETY: takes no pointer. The listener has a longer queue from here on.
+    checked(unsafe { libc::listen(listener.as_raw_fd(), BACKLOG) })?;
+    Ok(listener)
+}
+
+fn set_option(socket: &impl AsRawFd, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    let (place, len) = ((&raw const value).cast(), size_of::<libc::c_int>() as libc::socklen_t);
+    // SAFETY: `place` is valid for reading `len` bytes.
+    checked(unsafe { libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_TCP, option, place, len) })?;
+    Ok(())
+}
+
+/// Asks a process to end.
+pub(crate) fn terminate(process: u32) {
+    // SAFETY: takes no pointer. When it fails, the process has ended.
+    let _ = unsafe { libc::kill(process as libc::pid_t, libc::SIGTERM) };
+}
+
+/// Lets what this command starts end when the thread that starts it does, also when that is killed.
+pub(crate) fn end_with_parent(command: &mut Command) {
+    let ask = || {
+        // SAFETY: takes no pointer.
+        checked(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) }).map(drop)
+    };
+    // SAFETY: between fork and exec it makes one system call, and allocates nothing.
+    unsafe { command.pre_exec(ask) };
+}
+
+/// Says that nothing more will be sent.
+pub(crate) fn shutdown_sending(socket: RawFd) -> io::Result<()> {
+    // SAFETY: takes no pointer.
+    checked(unsafe { libc::shutdown(socket, libc::SHUT_WR) }).map(drop)
+}
+
+/// Makes closing this socket a reset, after which its port is free at once.
+pub(crate) fn reset_on_close(socket: &TcpStream) -> io::Result<()> {
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    let (place, len) = ((&raw const linger).cast(), size_of::<libc::linger>() as libc::socklen_t);
+    // SAFETY: `place` is valid for reading `len` bytes.
+    checked(unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, place, len) })?;
+    Ok(())
+}
+
+/// Asks the kernel to forget what it keeps of a file in memory.
+pub(crate) fn evict(file: &File) -> io::Result<()> {
+    file.sync_all()?;
+    // SAFETY: takes no pointer.
+    match unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) } {
+        0 => Ok(()),
+        number => Err(io::Error::from_raw_os_error(number)),
     }
 }
 

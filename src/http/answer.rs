@@ -1,7 +1,7 @@
 //! Makes the answer to one request: asks the service, looks at conditions and ranges, and draws into the batch. Pure.
 #![forbid(unsafe_code)]
 
-use super::conditional::{self, Outcome, Preconditions, Validators};
+use super::conditional::{self, Outcome, Validators};
 use super::conn::{Moment, Scratch};
 use super::fields::Known;
 use super::head::{self, Drawing, Persistence};
@@ -212,7 +212,7 @@ impl One<'_> {
         // Without validators too: no tag matches then, and `*` matches whatever is there (RFC 9110 section 13.1). For a
         // success only (section 13.2.1), and for reading only: a handler that changed something has done so by now, its
         // validators are those of what it made (section 9.3.4), and a 412 would deny the change. So in other methods the
-        // conditions are the handler's own to look at.
+        // conditions are the handler's own to look at: `Request::may_change`.
         let is_read = matches!(request.method, Method::Get | Method::Head);
         let outcome = match response.status {
             200..=299 if is_read => preconditions(request, &validators),
@@ -281,17 +281,7 @@ fn ready<S: Service>(stored: &Stored, service: &mut S) -> Ready {
 }
 
 fn preconditions(request: &Request<'_>, validators: &Validators<'_>) -> Outcome {
-    let fields = &request.fields;
-    let conditions = [Known::IfMatch, Known::IfNoneMatch, Known::IfModifiedSince, Known::IfUnmodifiedSince];
-    if conditions.iter().all(|&known| fields.count(known) == 0) {
-        return Outcome::Proceed;
-    }
-    let preconditions = Preconditions {
-        if_match: fields.values(Known::IfMatch),
-        if_none_match: fields.values(Known::IfNoneMatch),
-        if_modified_since: fields.values(Known::IfModifiedSince),
-        if_unmodified_since: fields.values(Known::IfUnmodifiedSince),
-    };
+    let Some(preconditions) = request.preconditions() else { return Outcome::Proceed };
     let is_read = matches!(request.method, Method::Get | Method::Head);
     conditional::evaluate(preconditions, validators, is_read, request.unix_seconds)
 }

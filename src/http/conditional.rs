@@ -54,6 +54,15 @@ pub struct Validators<'a> {
     pub last_modified: Option<u64>,
 }
 
+/// What a handler's resource is now, before the request changes it: for [`Request::may_change`](super::Request::may_change).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Current<'a> {
+    /// The entity tag as given to [`Response::etag`](super::Response::etag): strong, without its quotes.
+    pub etag: Option<&'a str>,
+    /// The time of the last change in seconds since 1970-01-01 UTC.
+    pub last_modified: Option<u64>,
+}
+
 /// What the preconditions of a request come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -106,6 +115,18 @@ where
         (false, _) => Outcome::Proceed,
         (true, true) => Outcome::NotModified,
         (true, false) => Outcome::Failed,
+    }
+}
+
+/// [`evaluate`] for a request that would make what is not there yet: no tag matches, and nor does `*`; no date is known
+/// (RFC 9110 sections 13.1.1 to 13.1.4). So every If-Match fails, and If-None-Match never does.
+pub fn evaluate_absent<'a, L>(preconditions: Preconditions<L>) -> Outcome
+where
+    L: IntoIterator<Item = &'a [u8]>,
+{
+    match preconditions.if_match.into_iter().next() {
+        Some(_) => Outcome::Failed,
+        None => Outcome::Proceed,
     }
 }
 

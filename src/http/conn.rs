@@ -34,6 +34,7 @@ use super::fields::Sections;
 use super::head::{self, Persistence};
 use super::method::Method;
 use super::parse::{self, Framing, Head, Parsed, Refusal};
+use super::peer::PeerAddress;
 use super::plan::{Batch, Reached};
 use super::service::{Service, Stored};
 use crate::limits::{Limits, PREPARE_ATTEMPTS_MAX, PREPARE_NANOS_MAX};
@@ -118,6 +119,10 @@ pub enum Input<'b> {
     Ready,
     /// The batch of the last [`Step::Send`] cannot be sent, and none of it was: what it names is gone.
     Failed,
+    /// The same, but it is there: it could not be read in time, or too much is being read.
+    Unready,
+    /// The batch under way waits for its content and not for its client: the time to send it starts anew.
+    Held,
     /// Time has passed [`Conn::deadline`].
     Tick,
     /// In place of anything else, right after [`Conn::new`]: its client has too many connections. It is answered 503, and
@@ -166,7 +171,7 @@ enum Phase {
     Receiving,
     Sending,
     Preparing,
-    Lingering { left: u64 },
+    Lingering { left: u32 },
 }
 
 #[derive(Debug)]
@@ -220,8 +225,10 @@ pub struct Conn {
     deadline: u64,
     /// Bytes that the client took in this send window.
     window_bytes: u64,
-    peer: Option<SocketAddr>,
+    peer: PeerAddress,
 }
+
+const _: () = assert!(size_of::<Conn>() <= 120, "a server has one for each idle connection");
 
 /// What to keep of the bytes that were processed: a head whose body is being read, and what follows.
 struct Keep {
@@ -250,6 +257,11 @@ enum Answered {
 }
 
 impl Conn {
+    /// The other end's address; none on a unix socket.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.peer.get()
+    }
+
     /// A connection that was just accepted.
     pub fn new(peer: Option<SocketAddr>, moment: &Moment, limits: &Limits) -> Conn {
         Conn {
@@ -264,7 +276,7 @@ impl Conn {
             since: moment.nanos,
             deadline: after(moment, limits.head_time_max),
             window_bytes: 0,
-            peer,
+            peer: PeerAddress::of(peer),
         }
     }
 
@@ -303,13 +315,22 @@ impl Conn {
                 let refusal = Refusal { status: 500, why: "the content is gone" };
                 self.answer_last(refusal, self.is_batch_of_head, env)
             }
+            (Phase::Sending, Input::Unready) => {
+                let refusal = Refusal { status: 503, why: "the content was not ready in time" };
+                self.answer_last(refusal, self.is_batch_of_head, env)
+            }
+            (Phase::Sending, Input::Held) => {
+                self.window_bytes = 0;
+                self.deadline = after(env.moment, env.limits.send_time_max);
+                Step::Stay
+            }
             (Phase::Preparing, Input::Ready) => {
                 self.phase = Phase::Receiving;
                 self.read(&[], env)
             }
             (Phase::Preparing, Input::Tick) => self.preparing_tick(env),
             (Phase::Lingering { left }, Input::Bytes(bytes)) => {
-                *left = left.saturating_sub(bytes.len() as u64);
+                *left = left.saturating_sub(u32::try_from(bytes.len()).unwrap_or(u32::MAX));
                 if *left == 0 { Step::Close(Closed::LingerBytes) } else { Step::Recv }
             }
             (Phase::Lingering { .. }, Input::Eof) => Step::Close(Closed::Finished),
@@ -320,10 +341,13 @@ impl Conn {
             // after it counts for nothing, and an Eof comes again to the next receive.
             (Phase::Sending | Phase::Preparing, Input::Bytes(_) | Input::Eof) => Step::Stay,
             // Nobody waits for these any more.
-            (Phase::Lingering { .. }, Input::Tick | Input::Ready | Input::Sent { .. } | Input::Failed)
-            | (Phase::Receiving, Input::Ready | Input::Sent { .. } | Input::Failed)
+            (
+                Phase::Lingering { .. },
+                Input::Tick | Input::Ready | Input::Sent { .. } | Input::Failed | Input::Unready | Input::Held,
+            )
+            | (Phase::Receiving, Input::Ready | Input::Sent { .. } | Input::Failed | Input::Unready | Input::Held)
             | (Phase::Sending, Input::Ready)
-            | (Phase::Preparing, Input::Sent { .. } | Input::Failed)
+            | (Phase::Preparing, Input::Sent { .. } | Input::Failed | Input::Unready | Input::Held)
             | (Phase::Sending | Phase::Preparing | Phase::Lingering { .. }, Input::TurnedAway) => Step::Stay,
         }
     }
@@ -543,7 +567,7 @@ impl Conn {
         }
         if self.attempts > PREPARE_ATTEMPTS_MAX {
             one.refusal(503, "the content could not be made ready");
-        } else if !one.request(head, is_whole, self.peer, env.local, &mut *env.service) {
+        } else if !one.request(head, is_whole, self.peer.get(), env.local, &mut *env.service) {
             return Answered::Waits;
         }
         if !one.ends {
@@ -581,7 +605,8 @@ impl Conn {
     fn sent_all<S: Service>(&mut self, env: &mut Env<'_, S>) -> Step {
         match self.then {
             Then::Linger => {
-                self.phase = Phase::Lingering { left: env.limits.linger_bytes_max };
+                let left = u32::try_from(env.limits.linger_bytes_max).unwrap_or(u32::MAX);
+                self.phase = Phase::Lingering { left };
                 self.deadline = after(env.moment, env.limits.linger_time_max);
                 Step::ShutdownThenDrain
             }

@@ -210,7 +210,7 @@ impl<'h, 'b> Fields<'h, 'b> {
     }
 
     /// Its first line and those behind it; none when there is no such line.
-    fn from_first(&self, known: Known) -> &'h [Line] {
+    fn since_first(&self, known: Known) -> &'h [Line] {
         if self.count(known) == 0 {
             &[]
         } else {
@@ -220,7 +220,7 @@ impl<'h, 'b> Fields<'h, 'b> {
 
     /// The value of its first line.
     pub fn first(&self, known: Known) -> Option<&'b [u8]> {
-        self.from_first(known).first().map(|line| line.value.in_bytes(self.bytes))
+        self.since_first(known).first().map(|line| line.value.in_bytes(self.bytes))
     }
 
     /// The value of its only line; `None` when there are none or several.
@@ -231,7 +231,7 @@ impl<'h, 'b> Fields<'h, 'b> {
     /// The values of all its lines.
     pub fn values(&self, known: Known) -> impl Iterator<Item = &'b [u8]> + Clone + use<'h, 'b> {
         let bytes = self.bytes;
-        self.from_first(known)
+        self.since_first(known)
             .iter()
             .filter(move |line| line.name.in_bytes(bytes).eq_ignore_ascii_case(known.name().as_bytes()))
             .take(self.count(known))

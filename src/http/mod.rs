@@ -18,6 +18,7 @@ pub mod list;
 pub mod method;
 mod multipart;
 pub(crate) mod parse;
+mod peer;
 pub mod plan;
 pub mod range;
 pub mod request;

@@ -1,9 +1,11 @@
 //! A request as handlers and the router see it. Pure.
 #![forbid(unsafe_code)]
 
+use super::conditional::{self, Current, Outcome, Preconditions, Validators};
 use super::encoding::{self, Encoding};
 use super::fields::{Fields, Known};
 use super::method::Method;
+use super::response::is_etag;
 use std::net::SocketAddr;
 
 /// A GET, HEAD, OPTIONS or other request whose head follows the rules of RFC 9110 and 9112.
@@ -86,6 +88,60 @@ impl<'a> Request<'a> {
     /// `None`: the client refuses all of them.
     pub fn negotiate(&self, available: &[(Encoding, u64)]) -> Option<usize> {
         encoding::choose(self.fields.values(Known::AcceptEncoding), available)
+    }
+
+    /// Whether the preconditions of this request let a handler change something: If-Match, If-Unmodified-Since and
+    /// If-None-Match, in the order of RFC 9110 section 13.2.2. `current` is what the change would be made to; `None`: there
+    /// is nothing yet. When it is false, change nothing and answer 412.
+    ///
+    /// Ask when everything else has been checked, and just before the change (section 13.2.1). In answers to GET and HEAD
+    /// the server looks at the conditions itself, by the validators of the response; in other methods only a handler can,
+    /// since the response comes behind the change.
+    ///
+    /// A tag that could not be sent meets no condition, so that a quote too many loses no change of another client.
+    ///
+    /// ```
+    /// use badgerserver::http::conditional::Current;
+    /// use badgerserver::{Method, Response, Router, TestClient};
+    ///
+    /// let router = Router::new().route(Method::Delete, "/notes/{id}", |request| {
+    ///     // Where the notes are kept would say so.
+    ///     let current = Current { etag: Some("v7"), last_modified: None };
+    ///     if !request.may_change(Some(current)) {
+    ///         return Response::text("the note has changed meanwhile\n").status(412);
+    ///     }
+    ///     Response::new(204)
+    /// });
+    /// let mut client = TestClient::new(router)?;
+    /// assert_eq!(client.request("DELETE", "/notes/1", &[("If-Match", "\"v6\"")]).status(), 412);
+    /// assert_eq!(client.request("DELETE", "/notes/1", &[("If-Match", "\"v7\"")]).status(), 204);
+    /// # Ok::<(), badgerserver::Error>(())
+    /// ```
+    pub fn may_change(&self, current: Option<Current<'_>>) -> bool {
+        let Some(preconditions) = self.preconditions() else { return true };
+        let Some(Current { etag, last_modified }) = current else {
+            return conditional::evaluate_absent(preconditions) == Outcome::Proceed;
+        };
+        if etag.is_some_and(|tag| !is_etag(tag)) {
+            return false;
+        }
+        let etag = etag.map(|tag| format!("\"{tag}\""));
+        let validators = Validators { etag: etag.as_deref().map(str::as_bytes), last_modified };
+        conditional::evaluate(preconditions, &validators, false, self.unix_seconds) == Outcome::Proceed
+    }
+
+    /// Its conditions; `None`: it has none.
+    pub(super) fn preconditions(&self) -> Option<Preconditions<impl Iterator<Item = &'a [u8]> + use<'a>>> {
+        let conditions = [Known::IfMatch, Known::IfNoneMatch, Known::IfModifiedSince, Known::IfUnmodifiedSince];
+        if conditions.iter().all(|&known| self.fields.count(known) == 0) {
+            return None;
+        }
+        Some(Preconditions {
+            if_match: self.fields.values(Known::IfMatch),
+            if_none_match: self.fields.values(Known::IfNoneMatch),
+            if_modified_since: self.fields.values(Known::IfModifiedSince),
+            if_unmodified_since: self.fields.values(Known::IfUnmodifiedSince),
+        })
     }
 
     pub(crate) fn with_params<'s>(&self, params: &'s [(&'s str, &'s str)]) -> Request<'s>

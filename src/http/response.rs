@@ -129,7 +129,7 @@ impl Response {
 
     /// Adds a strong entity tag: `tag` without its quotes, printable ASCII without `"`.
     pub fn etag(mut self, tag: &str) -> Response {
-        self.is_broken |= !tag.bytes().all(|byte| byte == 0x21 || (0x23..=0x7e).contains(&byte));
+        self.is_broken |= !is_etag(tag);
         self.etag = Some(format!("\"{tag}\""));
         self
     }
@@ -204,6 +204,11 @@ const RESERVED: [&str; 9] = [
 
 /// Fields that this file writes itself, and that an answer has at most one of (RFC 9110 sections 8.3 and 10.2.2).
 const SINGLE: [&str; 2] = ["content-type", "location"];
+
+/// Whether this can stand between the quotes of an entity tag (RFC 9110 section 8.8.3).
+pub(super) fn is_etag(tag: &str) -> bool {
+    tag.bytes().all(|byte| byte == 0x21 || (0x23..=0x7e).contains(&byte))
+}
 
 /// Removes the first line with this name.
 fn remove_field_line(lines: &mut Vec<u8>, name: &str) {

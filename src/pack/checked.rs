@@ -1,8 +1,12 @@
 //! Pure: the checksums, and the note of what has been verified.
 //!
 //! The idea: opening a pack verifies its header page and class table only. Everything else is verified when it is first
-//! touched, by each worker for itself, so that nothing is shared and nothing is locked. A worker's note is two bitmaps: one
+//! touched, by each worker for itself, so that nothing is shared and nothing is locked. A worker's note is bitmaps: one
 //! bit for each 4 KiB page of the index (records to chunk checksums), one for each 64 KiB chunk of payload.
+//!
+//! Whoever must not wait for a disk has a third: the pages of the index that may be read at once, since they were found in
+//! memory within the last second. It is the one that lookups look at; a page that is in it was verified. So a lookup that
+//! does not wait costs no more than one that does.
 //!
 //! ```text
 //! header checksum  -> header page
@@ -27,6 +31,11 @@ pub(super) const PAGE_DIFFERS: &str = "the checksum of this page differs";
 pub struct Checked {
     pages: Bits,
     chunks: Bits,
+    /// Verified pages that may be read: all of them, unless this note is of one who must not wait.
+    readable: Bits,
+    /// The same for the end of the file, which says that it is whole.
+    is_end_readable: bool,
+    must_not_wait: bool,
     /// Room for the page that is being verified.
     page: Vec<u8>,
     /// The pack it belongs to. A weak count keeps the address from being used again, and nothing else.
@@ -39,9 +48,25 @@ impl Checked {
         Checked {
             pages: Bits::new(map.page_count()),
             chunks: Bits::new(map.chunk_count()),
+            readable: Bits::new(map.page_count()),
+            is_end_readable: false,
+            must_not_wait: false,
             page: vec![0; PAGE_BYTES as usize],
             pack: Arc::downgrade(&pack.inner),
         }
+    }
+
+    /// The same note for one who must not wait for a disk: what is not in memory is [`LookupError::NotInMemory`] for it.
+    /// Every second or so it has to [`Checked::forget_readable`].
+    pub(crate) fn without_waiting(mut self) -> Checked {
+        self.must_not_wait = true;
+        self
+    }
+
+    /// Time has passed: what was in memory is to be asked for again.
+    pub(crate) fn forget_readable(&mut self) {
+        self.readable.clear();
+        self.is_end_readable = false;
     }
 
     /// Notes that all chunks which `bytes` at `offset` touch were verified, by [`Pack::verify_span`] elsewhere.
@@ -72,6 +97,18 @@ impl Pack {
         checked.assert_of(&self.inner);
         let Ok(chunks) = self.inner.chunk_numbers(offset, bytes) else { return 0 };
         chunks.filter(|&chunk| !checked.chunks.has(chunk)).map(|chunk| self.inner.map.chunk_span(chunk).bytes).sum()
+    }
+
+    /// The chunks that `bytes` of payload at `offset` touch, as a stretch of the file: what [`Pack::check_payload`] reads.
+    pub(crate) fn chunks_around(&self, offset: u64, bytes: u64) -> (u64, u64) {
+        match self.inner.chunk_numbers(offset, bytes) {
+            Ok(chunks) if !chunks.is_empty() => {
+                let (first, last) =
+                    (self.inner.map.chunk_span(chunks.start), self.inner.map.chunk_span(chunks.end - 1));
+                (first.offset, last.end() - first.offset)
+            }
+            Ok(_) | Err(_) => (offset, bytes),
+        }
     }
 
     /// Verifies the chunks that `bytes` of payload at `offset` touch, but for those that were verified before. `scratch`
@@ -139,7 +176,7 @@ impl Inner {
     #[inline]
     pub(super) fn ensure_pages(&self, offset: u64, bytes: u64, checked: &mut Checked) -> Result<(), LookupError> {
         for number in self.page_numbers(offset, bytes) {
-            if !checked.pages.has(number) {
+            if !checked.readable.has(number) {
                 self.first_touch(number, checked)?;
             }
         }
@@ -148,8 +185,39 @@ impl Inner {
 
     #[cold]
     fn first_touch(&self, number: u64, checked: &mut Checked) -> Result<(), LookupError> {
-        self.verify_page(number, &mut checked.page)?;
-        checked.pages.set(number);
+        self.ensure_resident(self.map.records.offset + (number << PAGE_SHIFT), PAGE_BYTES, checked)?;
+        if !checked.pages.has(number) {
+            self.ensure_resident(self.map.page_sums.offset + number * 8, 8, checked)?;
+            self.verify_page(number, &mut checked.page)?;
+            checked.pages.set(number);
+        }
+        checked.readable.set(number);
+        Ok(())
+    }
+
+    /// How much of `wanted` bytes of the index may be read at `offset`, whose own page was ensured: a read of a fixed length
+    /// may reach into a page that nobody has looked at.
+    #[inline]
+    pub(super) fn readable_bytes(&self, offset: u64, wanted: u64, checked: &Checked) -> u64 {
+        let in_page = PAGE_BYTES - (offset - self.map.records.offset) % PAGE_BYTES;
+        let reaches_on = wanted > in_page && checked.must_not_wait;
+        if reaches_on && !checked.readable.has(self.page_of(offset) + 1) { in_page } else { wanted }
+    }
+
+    /// Whether the end of the file may be looked at.
+    #[inline]
+    pub(super) fn ensure_end(&self, checked: &mut Checked) -> Result<(), LookupError> {
+        if !checked.is_end_readable {
+            self.ensure_resident(self.map.trailer.end() - 8, 8, checked)?;
+            checked.is_end_readable = true;
+        }
+        Ok(())
+    }
+
+    fn ensure_resident(&self, offset: u64, bytes: u64, checked: &Checked) -> Result<(), LookupError> {
+        if checked.must_not_wait && !self.source.is_resident(offset, bytes) {
+            return Err(LookupError::NotInMemory { offset, bytes });
+        }
         Ok(())
     }
 
@@ -221,5 +289,9 @@ impl Bits {
 
     pub(super) fn set(&mut self, number: u64) {
         self.0[(number / 64) as usize] |= 1 << (number % 64);
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.fill(0);
     }
 }

@@ -123,6 +123,13 @@ pub enum LookupError {
         /// Why.
         error: ReadError,
     },
+    /// The bytes would have to be waited for, and whoever asks must not wait: a server's loop. Nobody else gets this.
+    NotInMemory {
+        /// The first of them, counted from the start of the file.
+        offset: u64,
+        /// How many.
+        bytes: u64,
+    },
 }
 
 impl std::fmt::Display for LookupError {
@@ -133,6 +140,9 @@ impl std::fmt::Display for LookupError {
             }
             LookupError::OutOfRange { offset, bytes } => write!(f, "{bytes} bytes at byte {offset} are not payload"),
             LookupError::Read { offset, error } => write!(f, "byte {offset} could not be read: {error}"),
+            LookupError::NotInMemory { offset, bytes } => {
+                write!(f, "{bytes} bytes at byte {offset} are not in memory; read them elsewhere and ask again")
+            }
         }
     }
 }
@@ -235,5 +245,46 @@ impl std::error::Error for WriteError {
 impl From<std::io::Error> for WriteError {
     fn from(error: std::io::Error) -> WriteError {
         WriteError::Io(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::pack::{Encoding, Entry, PackWriter, WriterOptions};
+    use std::error::Error;
+    use std::io::Cursor;
+
+    /// What a writer says of the second of two entries, and what is behind it.
+    fn said_of(second: Entry<'_>) -> (String, Option<String>) {
+        let mut writer =
+            PackWriter::create(Cursor::new(Vec::new()), Cursor::new(Vec::new()), WriterOptions::default()).unwrap();
+        let bodies = [(Encoding::Identity, &b"x"[..])];
+        writer.add(Entry { key: "/a", ordinal: 1, bodies: &bodies, ..Entry::default() }).unwrap();
+        let added = writer.add(Entry { ordinal: 2, bodies: &bodies, ..second });
+        let error = added.and_then(|()| writer.finish().map(drop)).unwrap_err();
+        (error.to_string(), error.source().map(ToString::to_string))
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_named_with_its_key_and_its_rule() {
+        let long = format!("/{}", "k".repeat(2048));
+        for (key, rule) in [
+            ("b", "a key begins with '/'"),
+            (long.as_str(), "a key has at most 2,048 bytes"),
+            ("/b\n", "a key has no control characters"),
+            ("/b//c", "a key has no two slashes together"),
+            ("/b/../c", "a key has no '.' or '..' segment"),
+        ] {
+            let said = said_of(Entry { key, ..Entry::default() });
+            assert_eq!(said, (format!("entry 2, {key:?}: {rule}"), Some(rule.to_owned())));
+        }
+        let said = said_of(Entry { key: "/a", ..Entry::default() });
+        assert_eq!(said, ("entries 1 and 2 have the same key, \"/a\"".to_owned(), None));
+        for (name, value) in [("X A", "b"), ("X-A", "b\r\nX-B: c"), ("Content-Length", "1")] {
+            let (text, rule) = said_of(Entry { key: "/b", headers: &[(name, value)], ..Entry::default() });
+            assert_eq!(text, format!("entry 2, \"/b\", header {name:?}: {}", rule.unwrap()));
+        }
+        let (text, rule) = said_of(Entry { key: "/b", status: 99, ..Entry::default() });
+        assert!(text.starts_with("entry 2, \"/b\": ") && rule.is_none(), "{text}");
     }
 }

@@ -30,13 +30,39 @@ impl Pack {
     /// # Panics
     /// If `checked` belongs to another pack.
     pub fn lookup(&self, key: &[u8], checked: &mut Checked, record: &mut Record) -> Result<bool, LookupError> {
-        self.inner.find(key, xxh64(key, 0), checked, record)
+        self.inner.find(key, Pack::hash_of(key), checked, record)
+    }
+
+    /// The hash by which keys are found.
+    #[inline]
+    pub(crate) fn hash_of(key: &[u8]) -> u64 {
+        xxh64(key, 0)
+    }
+
+    /// Reads all that a lookup of this key reads, wherever it comes from: for another thread than the one that was told
+    /// [`LookupError::NotInMemory`].
+    ///
+    /// # Errors
+    /// When it cannot be read. What is damaged is for the lookup to tell.
+    pub(crate) fn read_index(&self, key: &[u8]) -> Result<(), LookupError> {
+        let end = self.inner.map.trailer.end();
+        // Through a mapping every lookup looks at it.
+        self.inner.read(end - 8, &mut [0; 8])?;
+        match self.lookup(key, &mut self.checked(), &mut Record::default()) {
+            Ok(_) | Err(LookupError::Damaged { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 }
 
 impl Inner {
     fn find(&self, key: &[u8], hash: u64, checked: &mut Checked, record: &mut Record) -> Result<bool, LookupError> {
         let found = self.find_unsure(key, hash, checked, record);
+        if let Err(LookupError::NotInMemory { .. }) = found {
+            record.clear();
+            return found;
+        }
+        self.ensure_end(checked).inspect_err(|_| record.clear())?;
         // A cut file looks like a key that is not there, or like damage.
         self.ensure_whole().inspect_err(|_| record.clear())?;
         found
@@ -60,7 +86,8 @@ impl Inner {
             let offset = map.slots.offset + next * 8;
             self.ensure_pages(offset, count * 8, checked)?;
             // A copy of a fixed length is quicker. What it takes too much of is not looked at.
-            let is_room = offset + buffer.len() as u64 <= map.slots.end();
+            let whole = buffer.len() as u64;
+            let is_room = offset + whole <= map.slots.end() && self.readable_bytes(offset, whole, checked) == whole;
             let read = if is_room { buffer.len() } else { count as usize * 8 };
             self.read(offset, &mut buffer[..read])?;
             for slot in buffer[..count as usize * 8].chunks_exact(8) {

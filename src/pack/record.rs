@@ -210,7 +210,9 @@ impl Inner {
         }
         let offset = records.offset + place;
         self.ensure_pages(offset, RECORD_HEAD_BYTES as u64, checked)?;
-        let first = FIRST_READ_BYTES.min(room) as usize;
+        // At least the head: its pages were ensured.
+        let first =
+            self.readable_bytes(offset, FIRST_READ_BYTES.min(room), checked).max(RECORD_HEAD_BYTES as u64) as usize;
         grow(&mut record.buffer, first);
         record.clear(); // so that an error leaves nothing to see
         self.read(offset, &mut record.buffer[..first])?;

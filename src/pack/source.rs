@@ -30,6 +30,13 @@ pub trait Source: Send + Sync + 'static {
         Ok(())
     }
 
+    /// Whether these bytes can be read at once, without waiting for a disk. Asked by a server's loop before it reads; a
+    /// source that does not know says yes.
+    fn is_resident(&self, offset: u64, bytes: u64) -> bool {
+        let _ = (offset, bytes);
+        true
+    }
+
     /// The source itself, so that the server can find out what it may hand to the kernel.
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
 }

@@ -140,6 +140,7 @@ impl Examination<'_> {
             LookupError::Damaged { offset, what, .. } => self.problem(offset, what, key),
             LookupError::Read { offset, error } => self.problem(offset, &format!("could not be read: {error}"), key),
             LookupError::OutOfRange { offset, .. } => self.problem(offset, "is not payload", key),
+            LookupError::NotInMemory { offset, .. } => self.problem(offset, "is not in memory", key),
         }
     }
 

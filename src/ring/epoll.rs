@@ -22,8 +22,9 @@
 use super::doorbell::Doorbell;
 use super::transmit::{Attempt, Sending};
 use super::{Completion, Ending, Now, Outgoing, Ring, Token, read_clock};
-use crate::limits::RECEIVE_BYTES;
+use crate::limits::{CONNECTIONS_RESERVED, RECEIVE_BYTES};
 use crate::sys::epoll::{self, Event, flag};
+use crate::sys::file::Resident;
 use crate::sys::socket::{Accepting, BACKLOG_CONNECTIONS};
 use crate::sys::{self, Listener, Socket};
 use std::collections::VecDeque;
@@ -59,6 +60,7 @@ pub(crate) struct Epoll {
     completions: VecDeque<Completion<Socket>>,
     buffer: Box<[u8]>,
     received: usize,
+    resident: Resident,
     now: Now,
     /// Counts the turns, from 1.
     turn: u64,
@@ -137,7 +139,7 @@ impl Epoll {
             doorbell,
             events: vec![Event::EMPTY; TURN_EVENTS].into(),
             listeners: Vec::new(),
-            slots: Vec::new(),
+            slots: Vec::with_capacity(CONNECTIONS_RESERVED),
             receives: VecDeque::new(),
             receives_later: VecDeque::new(),
             sends_later: VecDeque::new(),
@@ -145,6 +147,7 @@ impl Epoll {
             completions: VecDeque::new(),
             buffer: vec![0; RECEIVE_BYTES].into(),
             received: 0,
+            resident: Resident::new(),
             now: read_clock(),
             turn: 1,
         })
@@ -235,12 +238,16 @@ impl Epoll {
     /// Tries the send of `slot`, if it has one.
     fn try_send(&mut self, slot: u32) {
         let turn = self.turn;
-        let Some(connection) = self.connection(slot) else { return };
-        match connection.sending.attempt(&connection.socket, turn) {
+        let entry = self.slots.get_mut(slot as usize);
+        let Some(connection) = entry.and_then(|entry| entry.connection.as_mut()) else { return };
+        match connection.sending.attempt(&connection.socket, turn, &mut self.resident) {
             Attempt::Nothing | Attempt::Full => {}
             Attempt::Later(token) => self.sends_later.push_back(token),
             Attempt::Ended(token, outgoing, result) => {
                 self.completions.push_back(Completion::Sent { token, outgoing, result });
+            }
+            Attempt::Cold(token, outgoing, cold) => {
+                self.completions.push_back(Completion::Cold { token, outgoing, cold });
             }
         }
     }
@@ -396,6 +403,7 @@ impl Ring for Epoll {
             outcome => outcome?,
         };
         self.now = read_clock();
+        self.resident.set_time(self.now.nanos);
         for _ in 0..self.sends_later.len() {
             if let Some(token) = self.sends_later.pop_front() {
                 if self.connection(token.slot).is_some_and(|connection| connection.sending.is(token)) {

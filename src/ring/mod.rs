@@ -7,6 +7,8 @@
 //! * **Ownership.** The ring owns every byte the kernel may read or write. A send hands over a boxed [`Outgoing`], which
 //!   holds its bytes and a pin on each file it names, and comes back with its completion, always: also when it
 //!   failed, was cancelled by `close`, or the ring is dropped (then it is freed after the kernel is done with it).
+//! * **Nothing waits for a disk.** Before bytes of a file leave, and before the memory in front of them does, the ring asks
+//!   whether they are in memory, a window at a time. When they are not, the send comes back ([`Completion::Cold`]).
 //! * **One of each.** At most one receive and one send are outstanding per connection (asserted).
 //! * **Armings.** Each `recv` and `send` carries a [`Token`]: the slot and a number that changes at every arming. A
 //!   completion brings back the token of the operation that it ends, and the worker drops one that does not match.
@@ -52,8 +54,20 @@ pub(crate) enum Completion<S> {
     /// At least one byte left (`Ok(n)`, n >= 1; `outgoing` has moved on by n; send it again when it is not done), or the
     /// connection is dead. `ErrorKind::UnexpectedEof` says that a file ended before the bytes it owed.
     Sent { token: Token, outgoing: Box<Outgoing>, result: io::Result<u64> },
+    /// The send is over and nothing of it has left: what comes next in it are bytes of a file that are not in memory, and
+    /// sending those would stop the loop. Have them read elsewhere ([`Outgoing::next_file`] has the file) and send it again;
+    /// or have it sent as it is ([`Outgoing::trust`]).
+    Cold { token: Token, outgoing: Box<Outgoing>, cold: Cold },
     /// Somebody called [`Wake::wake`] since the last one of these.
     Woken,
+}
+
+/// Bytes of a file that are not in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Cold {
+    pub(crate) offset: u64,
+    /// How many will be sent from there on, of those that follow each other: the next ones may be in memory.
+    pub(crate) len: u64,
 }
 
 /// How a connection ends.
@@ -103,7 +117,7 @@ pub(crate) trait Ring {
     fn open(&mut self, slot: u32, socket: Self::Socket) -> io::Result<()>;
     /// Asks for bytes. Ends in [`Completion::Received`].
     fn recv(&mut self, token: Token);
-    /// Sends what is left of `outgoing` (never nothing). Ends in [`Completion::Sent`].
+    /// Sends what is left of `outgoing` (never nothing). Ends in [`Completion::Sent`] or [`Completion::Cold`].
     fn send(&mut self, token: Token, outgoing: Box<Outgoing>);
     /// Says that nothing more will be sent (FIN), leaving the receiving side open. No send may be outstanding.
     fn shutdown(&mut self, slot: u32);

@@ -54,6 +54,19 @@ pub(crate) struct Outgoing {
     /// The first piece that has not left wholly, and how much of it has.
     piece: usize,
     piece_done: u64,
+    /// Times that it came back cold since something of it left.
+    colds: u8,
+    /// What leaves next is sent without asking whether it is in memory.
+    is_trusted: bool,
+}
+
+/// The bytes of a file that leave next, and what leaves before them.
+#[derive(Debug)]
+pub(crate) struct NextFile<'a> {
+    pub(crate) ahead: u64,
+    pub(crate) file: &'a Pin,
+    pub(crate) offset: u64,
+    pub(crate) len: u64,
 }
 
 impl Outgoing {
@@ -63,6 +76,47 @@ impl Outgoing {
         self.pieces.clear();
         self.piece = 0;
         self.piece_done = 0;
+        self.colds = 0;
+        self.is_trusted = false;
+    }
+
+    /// The first span of a file on a disk that has not left, if memory in front of it is shorter than `within`.
+    pub(crate) fn next_file(&self, within: u64) -> Option<NextFile<'_>> {
+        let mut ahead = 0;
+        let mut done = self.piece_done;
+        for piece in self.pieces_left() {
+            if ahead >= within {
+                return None;
+            }
+            match piece {
+                Piece::File { file, offset, len } if file.memory().is_none() => {
+                    return Some(NextFile { ahead, file, offset: *offset + done, len: *len - done });
+                }
+                piece => ahead += piece.len() - done,
+            }
+            done = 0;
+        }
+        None
+    }
+
+    /// Whether something of it has left.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.piece > 0 || self.piece_done > 0
+    }
+
+    /// Counts that it came back cold; says how often, since something of it left.
+    pub(crate) fn count_cold(&mut self) -> u8 {
+        self.colds = self.colds.saturating_add(1);
+        self.colds
+    }
+
+    /// Has what leaves next sent without a question.
+    pub(crate) fn trust(&mut self) {
+        self.is_trusted = true;
+    }
+
+    pub(crate) fn is_trusted(&self) -> bool {
+        self.is_trusted
     }
 
     /// Bytes of memory that it keeps for its next use.
@@ -153,7 +207,8 @@ impl Outgoing {
     /// Whether it is as a new one, but for the memory that it keeps.
     #[cfg(test)]
     pub(crate) fn is_fresh(&self) -> bool {
-        self.filled == 0 && self.pieces.is_empty() && self.piece == 0 && self.piece_done == 0
+        let is_asked = self.colds == 0 && !self.is_trusted;
+        self.filled == 0 && self.pieces.is_empty() && !self.has_begun() && is_asked
     }
 
     /// The files that it holds, once for each piece.
@@ -176,6 +231,10 @@ impl Outgoing {
     /// # Panics
     /// When more left than there was.
     pub(crate) fn advance(&mut self, mut bytes: u64) {
+        if bytes > 0 {
+            self.colds = 0;
+            self.is_trusted = false;
+        }
         while bytes > 0 {
             let left = self.pieces[self.piece].len() - self.piece_done;
             if bytes < left {

@@ -494,6 +494,10 @@ impl Ring for Sim {
                     world.end(Kind::Receive, token);
                     Completion::Received { token, result: Err(why.into()) }
                 }
+                Happened::Cold { token, outgoing, cold } => {
+                    world.end_send(token);
+                    Completion::Cold { token, outgoing, cold }
+                }
                 Happened::Sent { token, outgoing, result } => {
                     world.end_send(token);
                     Completion::Sent { token, outgoing, result: result.map_err(io::Error::from) }

@@ -10,6 +10,7 @@ use super::uring::Uring;
 use super::{Completion, Ending, Outgoing, Ring, Token, Wake, outgoing::Pin};
 use crate::sys::file::unlinked_temporary;
 use crate::sys::socket::BufferSizes;
+use crate::sys::uring::Features;
 use crate::sys::{ContentFile, Listener, Peer, Socket, time};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -169,19 +170,58 @@ impl Far for Client {
 }
 
 /// A ring of the kernel, for the places below.
-trait Real: Ring<Socket = Socket> + Sized {
-    fn try_make() -> io::Result<Self>;
+trait Real {
+    type Ring: Ring<Socket = Socket>;
+    fn try_make() -> io::Result<Self::Ring>;
 }
 
 impl Real for Epoll {
+    type Ring = Epoll;
+
     fn try_make() -> io::Result<Epoll> {
         Epoll::new()
     }
 }
 
 impl Real for Uring {
+    type Ring = Uring;
+
     fn try_make() -> io::Result<Uring> {
         Uring::new()
+    }
+}
+
+/// io_uring as an older kernel has it: each bit takes a feature away.
+struct Without<const MISSING: u8>;
+
+const DEFERRED: u8 = 1;
+const SINGLE: u8 = 2;
+const COOPERATIVE: u8 = 4;
+const AGAIN: u8 = 8;
+const BUFFERS: u8 = 16;
+
+impl<const MISSING: u8> Without<MISSING> {
+    const HAS: Features = Features {
+        deferred_work: MISSING & DEFERRED == 0,
+        single_issuer: MISSING & SINGLE == 0,
+        cooperative_work: MISSING & COOPERATIVE == 0,
+        receive_again: MISSING & AGAIN == 0,
+        buffer_ring: MISSING & BUFFERS == 0,
+    };
+}
+
+impl<const MISSING: u8> Real for Without<MISSING> {
+    type Ring = Uring;
+
+    fn try_make() -> io::Result<Uring> {
+        let ring = Uring::with(Self::HAS)?;
+        let (has, used) = (Self::HAS, ring.features());
+        assert!(has.deferred_work || !used.deferred_work);
+        assert!(has.single_issuer || !used.single_issuer);
+        assert!(has.cooperative_work || !used.cooperative_work);
+        assert!(has.receive_again || !used.receive_again);
+        assert!(has.buffer_ring || !used.buffer_ring);
+        Ok(ring)
     }
 }
 
@@ -192,7 +232,7 @@ impl<R: Real> Place for TcpPlace<R> {
         R::try_make().err().map(|error| error.to_string())
     }
 
-    type Ring = R;
+    type Ring = R::Ring;
     const RESETS: bool = true;
 
     fn new() -> TcpPlace<R> {
@@ -200,7 +240,7 @@ impl<R: Real> Place for TcpPlace<R> {
         TcpPlace(Arc::new(Listener::bind_inet_sized("127.0.0.1:0".parse().unwrap(), sizes).unwrap()), PhantomData)
     }
 
-    fn ring(&mut self) -> R {
+    fn ring(&mut self) -> R::Ring {
         R::try_make().unwrap()
     }
 
@@ -221,7 +261,7 @@ impl<R: Real> Place for UnixPlace<R> {
         R::try_make().err().map(|error| error.to_string())
     }
 
-    type Ring = R;
+    type Ring = R::Ring;
     const RESETS: bool = false;
 
     fn new() -> UnixPlace<R> {
@@ -230,7 +270,7 @@ impl<R: Real> Place for UnixPlace<R> {
         UnixPlace(Arc::new(Listener::bind_unix(&path).unwrap()), path, PhantomData)
     }
 
-    fn ring(&mut self) -> R {
+    fn ring(&mut self) -> R::Ring {
         R::try_make().unwrap()
     }
 
@@ -396,6 +436,20 @@ impl<R: Ring> Echo<R> {
                     }
                     Err(_) => self.close(token.slot, Ending::Close),
                 }
+            }
+            Completion::Cold { token, mut outgoing, cold } => {
+                self.sends_out -= 1;
+                let Some(held) = self.slots[token.slot as usize].as_mut().filter(|held| held.send == Some(token))
+                else {
+                    self.late += 1;
+                    return;
+                };
+                held.send = None;
+                assert!(outgoing.count_cold() < 100, "it never gets warm");
+                let next = outgoing.next_file(u64::MAX).expect("a file is next");
+                assert!(cold.offset >= next.offset && cold.offset + cold.len == next.offset + next.len);
+                next.file.bring_in(cold.offset, cold.len, || true).expect("it is there");
+                self.send(token.slot, outgoing);
             }
             Completion::Woken => self.woken += 1,
         }
@@ -784,6 +838,14 @@ suite! {
     epoll_unix: UnixPlace<Epoll>,
     uring_tcp: TcpPlace<Uring>,
     uring_unix: UnixPlace<Uring>,
+    // What Linux 6.0, 5.19 and 5.13 have, and everything but the flags, or but the buffers.
+    uring_without_deferred: TcpPlace<Without<{ DEFERRED }>>,
+    uring_of_linux_5_19: TcpPlace<Without<{ DEFERRED | SINGLE | AGAIN }>>,
+    uring_of_linux_5_13: TcpPlace<Without<{ DEFERRED | SINGLE | AGAIN | COOPERATIVE | BUFFERS }>>,
+    uring_of_linux_5_13_unix: UnixPlace<Without<{ DEFERRED | SINGLE | AGAIN | COOPERATIVE | BUFFERS }>>,
+    uring_without_flags: TcpPlace<Without<{ DEFERRED | SINGLE | COOPERATIVE }>>,
+    uring_without_buffers: TcpPlace<Without<{ BUFFERS }>>,
+    uring_without_again: TcpPlace<Without<{ AGAIN }>>,
     sim_calm: SimPlace<false, 1>,
     sim_rough: SimPlace<true, 1>,
     sim_rough_again: SimPlace<true, 2>,

@@ -1,7 +1,11 @@
 //! The way out, the same for all backends that send by plain calls: a share of one connection in one turn.
+//!
+//! Bytes of files leave in windows, each of which is asked for first: is it in memory? What is in front of a window waits for
+//! its answer, so that no head leaves before the beginning of its body can.
 #![forbid(unsafe_code)]
 
-use super::{Outgoing, Span, Token};
+use super::{Cold, Outgoing, Span, Token};
+use crate::sys::file::{Resident, WINDOW_BYTES};
 use crate::sys::sendfile::sendfile;
 use crate::sys::{self, Socket};
 use std::io::{self, IoSlice};
@@ -16,9 +20,9 @@ pub(super) const SEND_SLICES: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Sending {
     send: Option<(Token, Box<Outgoing>)>,
-    /// The turn that `turn_bytes` counts.
-    turn: u64,
-    turn_bytes: u64,
+    /// The turn that `turn_bytes` counts: its lower half, since there is one of these for each idle connection.
+    turn: u32,
+    turn_bytes: u32,
 }
 
 /// How an attempt to send came out.
@@ -27,6 +31,8 @@ pub(super) enum Attempt {
     Nothing,
     /// Some bytes left, or the connection is dead.
     Ended(Token, Box<Outgoing>, io::Result<u64>),
+    /// Nothing left: what is next is not in memory.
+    Cold(Token, Box<Outgoing>, Cold),
     /// There is no room.
     Full,
     /// The connection has had its share of this turn.
@@ -55,19 +61,21 @@ impl Sending {
     }
 
     /// Sends what there is room for, at most the share of this turn.
-    pub(super) fn attempt(&mut self, socket: &Socket, turn: u64) -> Attempt {
+    pub(super) fn attempt(&mut self, socket: &Socket, turn: u64, resident: &mut Resident) -> Attempt {
         let Some((token, mut outgoing)) = self.send.take() else { return Attempt::Nothing };
-        if self.turn != turn {
-            self.turn = turn;
+        if self.turn != turn as u32 {
+            self.turn = turn as u32;
             self.turn_bytes = 0;
         }
-        let share = SEND_TURN_BYTES.saturating_sub(self.turn_bytes);
-        match send_share(socket, &mut outgoing, share) {
+        let share = SEND_TURN_BYTES.saturating_sub(self.turn_bytes.into());
+        match send_share(socket, &mut outgoing, share, resident) {
             Tried::Progress(bytes) => {
-                self.turn_bytes += bytes;
+                // At most the share, which is far below 4 GiB.
+                self.turn_bytes = self.turn_bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
                 Attempt::Ended(token, outgoing, Ok(bytes))
             }
             Tried::Failed(error) => Attempt::Ended(token, outgoing, Err(error)),
+            Tried::Cold(cold) => Attempt::Cold(token, outgoing, cold),
             Tried::Full => {
                 self.send = Some((token, outgoing));
                 Attempt::Full
@@ -88,16 +96,45 @@ enum Tried {
     /// The connection has had its share of this turn.
     Later,
     Failed(io::Error),
+    Cold(Cold),
+}
+
+/// How much of `outgoing` may leave, of at most `share`: up to the end of the first window of a file, which is in memory.
+///
+/// # Errors
+/// It is not.
+pub(super) fn ask(
+    outgoing: &Outgoing,
+    share: u64,
+    mut first_cold: impl FnMut(&sys::ContentFile, u64, u64) -> Option<u64>,
+) -> Result<u64, Cold> {
+    let Some(next) = outgoing.next_file(share) else { return Ok(share) };
+    let window = next.len.min(share - next.ahead).min(WINDOW_BYTES);
+    match first_cold(next.file, next.offset, window) {
+        Some(offset) if !outgoing.is_trusted() => Err(Cold { offset, len: next.offset + next.len - offset }),
+        Some(_) | None => Ok(next.ahead + window),
+    }
 }
 
 /// Sends at most `share` bytes, by as many calls as there are runs of memory and files, until one comes back short.
-fn send_share(socket: &Socket, outgoing: &mut Outgoing, share: u64) -> Tried {
+fn send_share(socket: &Socket, outgoing: &mut Outgoing, share: u64, resident: &mut Resident) -> Tried {
     let mut sent = 0;
+    // How far it is known to be in memory.
+    let mut asked = 0;
     while !outgoing.is_done() {
         if sent >= share {
             return if sent == 0 { Tried::Later } else { Tried::Progress(sent) };
         }
-        match send_run(socket, outgoing, share - sent) {
+        if sent >= asked {
+            let first_cold = |file: &_, offset, len| resident.first_cold_of_send(file, offset, len);
+            match ask(outgoing, share - sent, first_cold) {
+                Ok(bytes) => asked = sent + bytes,
+                // What has left is told first; the next try finds it again.
+                Err(_) if sent > 0 => break,
+                Err(cold) => return Tried::Cold(cold),
+            }
+        }
+        match send_run(socket, outgoing, asked - sent) {
             Ok(run) => {
                 outgoing.advance(run.sent);
                 sent += run.sent;

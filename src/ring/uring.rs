@@ -26,13 +26,15 @@ mod operations;
 use super::doorbell::Doorbell;
 use super::transmit::{Attempt, Sending};
 use super::{Completion, Ending, Now, Outgoing, Ring, Token, read_clock};
-use crate::limits::RECEIVE_BYTES;
+use crate::limits::{CONNECTIONS_RESERVED, RECEIVE_BYTES};
+use crate::sys::file::Resident;
 use crate::sys::socket::{Accepting, BACKLOG_CONNECTIONS, is_of_one_connection};
-use crate::sys::uring::{Event, Interest, Kernel, Operation, Outcome, Times};
+use crate::sys::uring::{Event, Features, Interest, Kernel, Operation, Outcome, Times};
 use crate::sys::{self, Listener, Peer, Socket};
 use operations::{Kind, NO_RECORD, Operations};
 use std::collections::VecDeque;
 use std::io;
+use std::num::NonZeroU32;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
@@ -52,8 +54,8 @@ pub(crate) struct Uring {
     /// outlive its slot.
     connections: Vec<Connection>,
     free: Vec<u32>,
-    /// The record of each slot.
-    slots: Vec<Option<u32>>,
+    /// The record of each slot, or `NO_RECORD`.
+    slots: Vec<u32>,
     listeners: Vec<Option<Listening>>,
     ready: VecDeque<Ready>,
     /// Receives that wait for the next turn.
@@ -64,8 +66,9 @@ pub(crate) struct Uring {
     current: Current,
     own_buffer: Box<[u8]>,
     doorbell: Doorbell,
-    /// The kernel knows receives that go on by themselves (Linux 6.0).
+    /// The kernel knows receives that go on by themselves, as far as we know.
     receives_again: bool,
+    resident: Resident,
     now: Now,
     /// Counts the turns, from 1.
     turn: u64,
@@ -92,21 +95,23 @@ struct Connection {
     /// What the worker asked for.
     wanted: Option<Token>,
     /// The turn of the last receive; 0 for none.
-    receive_turn: u64,
+    receive_turn: u32,
     /// The receive, or the poll that stands in for it.
-    receive: Option<u32>,
+    receive: Option<NonZeroU32>,
     /// It has had its first receive.
     is_known: bool,
     is_cancelling: bool,
     ahead: Ahead,
     /// What ends the bytes: 0, or an error number.
-    end: Option<i32>,
+    end: Option<u16>,
     /// The poll for room.
-    room: Option<u32>,
+    room: Option<NonZeroU32>,
     sending: Sending,
     /// Operations that have not ended.
-    operations: u32,
+    operations: u16,
 }
+
+const _: () = assert!(size_of::<Connection>() <= 72, "most are idle");
 
 /// Buffers that came before they were asked for: a list through [`Uring::following`].
 #[derive(Clone, Copy, Debug)]
@@ -141,21 +146,30 @@ enum Current {
     Own(usize),
 }
 
+/// An error number, as Linux has them: below 4096.
+fn short(number: i32) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}
+
 impl Uring {
     /// A ring of the calling thread, which alone may use it. Blocks SIGPIPE there.
     ///
     /// # Errors
     /// Not known to this kernel, not allowed, or out of descriptors or memory.
     pub(crate) fn new() -> io::Result<Uring> {
+        Uring::with(Features::ALL)
+    }
+
+    /// The same with some of what the kernel has.
+    pub(super) fn with(wanted: Features) -> io::Result<Uring> {
         sys::thread::block_broken_pipe_signal()?;
-        let kernel = Kernel::new()?;
+        let kernel = Kernel::new(wanted)?;
         let mut ring = Uring {
             following: vec![NO_BUFFER; usize::from(sys::uring::BUFFERS)].into(),
-            kernel,
             operations: Operations::default(),
-            connections: Vec::new(),
+            connections: Vec::with_capacity(CONNECTIONS_RESERVED),
             free: Vec::new(),
-            slots: Vec::new(),
+            slots: Vec::with_capacity(CONNECTIONS_RESERVED),
             listeners: Vec::new(),
             ready: VecDeque::new(),
             ready_later: VecDeque::new(),
@@ -163,12 +177,20 @@ impl Uring {
             current: Current::Nowhere,
             own_buffer: vec![0; RECEIVE_BYTES].into(),
             doorbell: Doorbell::new()?,
-            receives_again: true,
+            receives_again: kernel.features().receive_again,
+            resident: Resident::new(),
             now: read_clock(),
             turn: 1,
+            kernel,
         };
         ring.watch_doorbell();
         Ok(ring)
+    }
+
+    /// What it uses of what kernels have.
+    #[cfg(test)]
+    pub(super) fn features(&self) -> Features {
+        Features { receive_again: self.receives_again, ..self.kernel.features() }
     }
 
     fn watch_doorbell(&mut self) {
@@ -177,7 +199,7 @@ impl Uring {
     }
 
     fn connection(&mut self, slot: u32) -> Option<(u32, &mut Connection)> {
-        let record = (*self.slots.get(slot as usize)?)?;
+        let record = *self.slots.get(slot as usize).filter(|record| **record != NO_RECORD)?;
         Some((record, &mut self.connections[record as usize]))
     }
 
@@ -189,7 +211,7 @@ impl Uring {
 
     fn cancel(&mut self, number: u32, is_accept: bool) {
         let target = self.operations.operation(number);
-        let operation = self.operations.start(Kind::Cancel(target), NO_RECORD);
+        let operation = self.operations.start(Kind::Cancel(target.serial), target.number);
         self.kernel.cancel(target, is_accept, operation);
     }
 
@@ -215,12 +237,16 @@ impl Uring {
     }
 
     fn arm_receive(&mut self, record: u32) {
+        if !self.kernel.features().buffer_ring {
+            // The kernel has nowhere to put bytes by itself: it tells that some are there.
+            return self.arm_poll(Kind::Bytes, record);
+        }
         let is_known = std::mem::replace(&mut self.connections[record as usize].is_known, true);
         // The first is for one request: when it is the only one, closing needs no cancel.
         let times = if is_known && self.receives_again { Times::Again } else { Times::Once };
         let operation = self.start(Kind::Receive, record);
         let connection = &mut self.connections[record as usize];
-        connection.receive = Some(operation.number);
+        connection.receive = NonZeroU32::new(operation.number);
         if let Some(socket) = &connection.socket {
             self.kernel.receive(socket.as_fd(), times, operation);
         }
@@ -231,11 +257,11 @@ impl Uring {
         let connection = &mut self.connections[record as usize];
         let (interest, times) = match kind {
             Kind::Room => {
-                connection.room = Some(operation.number);
+                connection.room = NonZeroU32::new(operation.number);
                 (Interest::Room, Times::Again)
             }
             _ => {
-                connection.receive = Some(operation.number);
+                connection.receive = NonZeroU32::new(operation.number);
                 (Interest::Bytes, Times::Once)
             }
         };
@@ -269,6 +295,12 @@ impl Uring {
     fn take_event(&mut self, event: Event) {
         let found = self.operations.find(event.operation);
         let (kind, record) = found.expect("the kernel told of an operation that has ended");
+        if let Kind::Cancel(serial) = kind {
+            if event.is_last {
+                self.operations.end(event.operation);
+            }
+            return self.cancelled(Operation { number: record, serial }, &event.outcome);
+        }
         if event.is_last {
             self.operations.end(event.operation);
             if record != NO_RECORD {
@@ -302,7 +334,7 @@ impl Uring {
                     self.try_send(record);
                 }
             }
-            Kind::Cancel(target) => self.cancelled(target, &event.outcome),
+            Kind::Cancel(_) => {}
         }
         if record != NO_RECORD {
             self.settle(record);
@@ -380,8 +412,8 @@ impl Uring {
             Outcome::NoBuffer => no_buffer = true,
             Outcome::Cancelled => {}
             Outcome::Unknown if self.receives_again => self.receives_again = false,
-            Outcome::Unknown => connection.end = Some(sys::errno::EINVAL),
-            Outcome::Failed(number) => connection.end = Some(number),
+            Outcome::Unknown => connection.end = Some(sys::errno::EINVAL as u16),
+            Outcome::Failed(number) => connection.end = Some(short(number)),
         }
         let connection = &mut self.connections[record as usize];
         if connection.wanted.is_some() {
@@ -399,7 +431,7 @@ impl Uring {
         if connection.ahead.count >= RECEIVE_AHEAD_BUFFERS_MAX && !connection.is_cancelling {
             if let Some(receive) = connection.receive {
                 connection.is_cancelling = true;
-                self.cancel(receive, false);
+                self.cancel(receive.get(), false);
             }
         }
     }
@@ -430,7 +462,8 @@ impl Uring {
     fn queue(&mut self, record: u32) {
         let connection = &self.connections[record as usize];
         let deliver = Ready::Deliver(record, connection.serial);
-        if connection.receive_turn == self.turn { &mut self.ready_later } else { &mut self.ready }.push_back(deliver);
+        if connection.receive_turn == self.turn as u32 { &mut self.ready_later } else { &mut self.ready }
+            .push_back(deliver);
     }
 
     fn try_send(&mut self, record: u32) {
@@ -438,7 +471,7 @@ impl Uring {
         let Connection { sending, socket: Some(socket), room, .. } = &mut self.connections[record as usize] else {
             return;
         };
-        match sending.attempt(socket, turn) {
+        match sending.attempt(socket, turn, &mut self.resident) {
             Attempt::Nothing => {}
             Attempt::Full => {
                 if room.is_none() {
@@ -448,6 +481,9 @@ impl Uring {
             Attempt::Later(token) => self.sends_later.push_back(token),
             Attempt::Ended(token, outgoing, result) => {
                 self.ready.push_back(Ready::Completion(Completion::Sent { token, outgoing, result }));
+            }
+            Attempt::Cold(token, outgoing, cold) => {
+                self.ready.push_back(Ready::Completion(Completion::Cold { token, outgoing, cold }));
             }
         }
     }
@@ -461,7 +497,7 @@ impl Uring {
         if !has_bytes && end.is_none() {
             return None;
         }
-        connection.receive_turn = turn;
+        connection.receive_turn = turn as u32;
         let token = connection.wanted.take()?;
         if let Some(buffer) = self.pop_ahead(record) {
             self.current = Current::Buffer(buffer);
@@ -469,7 +505,7 @@ impl Uring {
         }
         let result = match end {
             Some(0) | None => Ok(0),
-            Some(number) => Err(io::Error::from_raw_os_error(number)),
+            Some(number) => Err(io::Error::from_raw_os_error(number.into())),
         };
         Some(Completion::Received { token, result })
     }
@@ -489,14 +525,14 @@ impl Uring {
             }
             result => {
                 let connection = &mut self.connections[record as usize];
-                connection.receive_turn = turn;
+                connection.receive_turn = turn as u32;
                 if let Ok(bytes) = result {
                     self.current = Current::Own(bytes);
                 }
                 match &result {
                     Ok(0) => connection.end = Some(0),
                     Ok(_) => {}
-                    Err(error) => connection.end = error.raw_os_error(),
+                    Err(error) => connection.end = error.raw_os_error().map(short),
                 }
                 let token = connection.wanted.take()?;
                 Some(Completion::Received { token, result })
@@ -567,16 +603,16 @@ impl Ring for Uring {
     fn open(&mut self, slot: u32, socket: Socket) -> io::Result<()> {
         let index = slot as usize;
         if self.slots.len() <= index {
-            self.slots.resize(index + 1, None);
+            self.slots.resize(index + 1, NO_RECORD);
         }
-        assert!(self.slots[index].is_none(), "slot {slot} is taken");
+        assert!(self.slots[index] == NO_RECORD, "slot {slot} is taken");
         let record = self.free.pop().unwrap_or_else(|| {
             self.connections.push(Connection::default());
             self.connections.len() as u32 - 1
         });
         let entry = &mut self.connections[record as usize];
         *entry = Connection { serial: entry.serial.wrapping_add(1), socket: Some(socket), ..Connection::default() };
-        self.slots[index] = Some(record);
+        self.slots[index] = record;
         Ok(())
     }
 
@@ -607,7 +643,8 @@ impl Ring for Uring {
     }
 
     fn close(&mut self, slot: u32, ending: Ending) {
-        let record = self.slots.get_mut(slot as usize).and_then(Option::take).expect("a close on a closed slot");
+        let (record, _) = self.connection(slot).expect("a close on a closed slot");
+        self.slots[slot as usize] = NO_RECORD;
         let connection = &mut self.connections[record as usize];
         connection.ending = Some(ending);
         let cancelled = || io::Error::from(io::ErrorKind::ConnectionAborted);
@@ -624,7 +661,7 @@ impl Ring for Uring {
             self.kernel.give_back(buffer);
         }
         for operation in [receive, room].into_iter().flatten() {
-            self.cancel(operation, false);
+            self.cancel(operation.get(), false);
         }
         self.settle(record);
     }
@@ -638,6 +675,7 @@ impl Ring for Uring {
         let wait = if is_busy { Some(0) } else { deadline.map(|deadline| deadline.saturating_sub(self.now.nanos)) };
         self.kernel.enter(wait)?;
         self.now = read_clock();
+        self.resident.set_time(self.now.nanos);
         for _ in 0..self.sends_later.len() {
             if let Some(token) = self.sends_later.pop_front() {
                 match self.connection(token.slot) {
@@ -690,6 +728,6 @@ impl Drop for Uring {
     fn drop(&mut self) {
         self.put_back();
         // The sockets and sends are let go of by their own drops, after this.
-        self.kernel.end_all(LAST_OPERATION);
+        self.kernel.end_all(self.operations.under_way(), LAST_OPERATION);
     }
 }

@@ -1,7 +1,9 @@
-//! Files that a mount names but does not hold: the large ones of a directory. Pure: somebody else opens them.
+//! What a mount needs of others: files that it names but does not hold (the large ones of a directory), and index pages of
+//! its pack that are not in memory. Pure: somebody else opens and reads them.
 #![forbid(unsafe_code)]
 
 use crate::http::plan::SourceId;
+use crate::http::service::Found;
 use std::path::PathBuf;
 
 /// The files of a mount whose payloads lie outside its pack. Plain data.
@@ -13,8 +15,11 @@ pub(crate) struct FileTable {
     pub(crate) paths: Vec<PathBuf>,
 }
 
-/// Whoever opens files, off the loop, and keeps some of them open.
+/// Whoever opens files, off the loop, and keeps some of them open; reads what must not be waited for there, too.
 pub(crate) trait Files {
+    /// Has all that the lookup of `key` reads brought into memory. Never [`Found::Stored`]: to be asked again, or why not.
+    fn read_index(&mut self, mount: u32, key: &[u8]) -> Found;
+
     /// Asks for a file of a mount, both by number. A file that is open stays so until the answer to the request that asked
     /// has left.
     fn open(&mut self, mount: u32, file: u64) -> FileState;

@@ -9,6 +9,7 @@
 //! follows from those of the records, so a client that has them all is told so in 304.
 #![forbid(unsafe_code)]
 
+use super::files::Files;
 use super::mount::Site;
 use super::stored;
 use crate::http::encoding::Encoding;
@@ -17,7 +18,7 @@ use crate::http::plan::{SourceId, Span};
 use crate::http::request::Request;
 use crate::http::response::{Response, uncached_lines};
 use crate::http::service::{Found, Piece, Stored};
-use crate::pack::{self, Checked, Pack, Record, Tag, Variant};
+use crate::pack::{self, Checked, LookupError, Pack, Record, Tag, Variant};
 use crate::poco::{MANY_ENTRIES_MAX, MANY_MEDIA_TYPE, many};
 
 /// Where records are gathered, below the prefix of a mount.
@@ -66,12 +67,14 @@ impl Gathered<'_> {
     ///
     /// # Errors
     /// What is wrong with a record.
+    #[allow(clippy::too_many_arguments)] // each is lent by somebody else
     pub(super) fn fill(
         &self,
         ids: &str,
         checked: &mut Checked,
         record: &mut Record,
         gathering: &mut Gathering,
+        files: &mut dyn Files,
         request: &Request<'_>,
         stored: &mut Stored,
     ) -> Result<Found, String> {
@@ -85,11 +88,22 @@ impl Gathered<'_> {
             return Ok(Found::Made(self.refusal(why)));
         }
         let mut tag = Tag::new();
+        // All that is not in memory is read at the same time.
+        let mut wait = None;
         for (id, found) in &mut gathering.entries {
             write_key(&mut gathering.key, &self.gather.path, *id);
             tag.add(&id.to_le_bytes());
-            let is_there =
-                self.pack.lookup(&gathering.key, checked, record).map_err(|error| format!("id {id}: {error}"))?;
+            let is_there = match self.pack.lookup(&gathering.key, checked, record) {
+                Ok(is_there) => is_there,
+                Err(LookupError::NotInMemory { .. }) => {
+                    match files.read_index(u32::from(self.number), &gathering.key) {
+                        Found::Wait => wait = Some(Found::Wait),
+                        found => return Ok(found),
+                    }
+                    continue;
+                }
+                Err(error) => return Err(format!("id {id}: {error}")),
+            };
             // Only what its own path answers with 200, in bytes of this file.
             let is_whole = is_there && record.status() == 200 && !record.flags().external();
             if let Some(plain) = record.variants().find(|variant| is_whole && is_plain(variant)) {
@@ -102,6 +116,9 @@ impl Gathered<'_> {
                 // As long as a hash, so that no list of ids and hashes looks like another.
                 tag.add(&[0; 16]);
             }
+        }
+        if let Some(wait) = wait {
+            return Ok(wait);
         }
         stored.always = stored.push(&self.site.plain);
         if request.negotiate(&[(Encoding::Identity, 0)]).is_none() {

@@ -20,8 +20,32 @@ pub(crate) struct Local {
 impl Router {
     /// Fresh state for one worker.
     pub(crate) fn local(&self) -> Local {
-        let checked = self.sources().iter().map(|pack| pack.checked()).collect();
+        let checked = self.sources().iter().map(|pack| pack.checked().without_waiting()).collect();
         Local { checked, record: Record::default(), gathering: Gathering::default(), failure: None }
+    }
+
+    /// Time has passed: what of the packs' indexes was in memory is to be asked for again.
+    pub(crate) fn forget_readable(&self, local: &mut Local) {
+        local.checked.iter_mut().for_each(Checked::forget_readable);
+    }
+
+    /// What has to be read to check `span`: the source, and a stretch of it.
+    pub(crate) fn checked_around(&self, span: Span) -> Span {
+        match self.sources().get(span.source.0 as usize) {
+            Some(pack) => {
+                let (offset, len) = pack.chunks_around(span.offset, span.len);
+                Span { offset, len, ..span }
+            }
+            None => span,
+        }
+    }
+
+    /// Reads all that a lookup reads, for another thread. Nothing, when there is no such mount.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(crate) fn read_index(&self, mount: u32, key: &[u8]) -> Result<(), LookupError> {
+        self.sources().get(mount as usize).map_or(Ok(()), |pack| pack.read_index(key))
     }
 
     /// How many bytes have to be read and hashed before `span` can be trusted. 0 for a span of a file outside the packs:
@@ -37,7 +61,7 @@ impl Router {
     /// Verifies what of `span` was not verified before, here and now. `scratch` is memory to use again.
     ///
     /// # Errors
-    /// The bytes are damaged or cannot be read.
+    /// The bytes are damaged or cannot be read, or what says how they should be is not in memory.
     pub(crate) fn check_payload(
         &self,
         local: &mut Local,

@@ -27,7 +27,7 @@ use crate::http::method::{Method, Methods};
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::http::service::{Found, Stored};
-use crate::pack::{Checked, Pack, Record};
+use crate::pack::{Checked, LookupError, Pack, Record};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -307,7 +307,7 @@ impl Router {
         let key = if is_bare { "/" } else { key };
         let found = match site.gather.as_ref().and_then(|gather| Some((gather, gather.asked(key, request)?))) {
             Some((gather, ids)) => {
-                Gathered { gather, number, site, pack }.fill(ids, checked, record, gathering, request, stored)
+                Gathered { gather, number, site, pack }.fill(ids, checked, record, gathering, files, request, stored)
             }
             None => Asked { number, site, pack, key, is_bare }.fill(checked, record, files, request, stored),
         };
@@ -342,16 +342,25 @@ impl Asked<'_> {
         stored: &mut Stored,
     ) -> Result<Found, String> {
         let Asked { number, site, pack, key, is_bare } = *self;
-        let mut find = |key: &str| pack.lookup(key.as_bytes(), checked, record).map_err(|error| error.to_string());
+        let mut find = |key: &str| match pack.lookup(key.as_bytes(), checked, record) {
+            Err(LookupError::NotInMemory { .. }) => Ok(Err(files.read_index(u32::from(number), key.as_bytes()))),
+            outcome => outcome.map(Ok).map_err(|error| error.to_string()),
+        };
         let mut lines = Lines { plain: &site.plain, immutable: &site.immutable };
-        if !find(key)? {
-            let Some(fallback) = site.fallback.as_ref().filter(|fallback| fallback.has(key)) else {
-                return Ok(Found::Missing);
-            };
-            if !find(&fallback.key)? {
-                return Err(format!("its fallback {:?} is gone", fallback.key));
+        match find(key)? {
+            Ok(true) => {}
+            Ok(false) => {
+                let Some(fallback) = site.fallback.as_ref().filter(|fallback| fallback.has(key)) else {
+                    return Ok(Found::Missing);
+                };
+                match find(&fallback.key)? {
+                    Ok(true) => {}
+                    Ok(false) => return Err(format!("its fallback {:?} is gone", fallback.key)),
+                    Err(wait) => return Ok(wait),
+                }
+                lines = Lines { plain: &fallback.plain, immutable: &fallback.immutable };
             }
-            lines = Lines { plain: &fallback.plain, immutable: &fallback.immutable };
+            Err(wait) => return Ok(wait),
         }
         if !matches!(request.method(), Method::Get | Method::Head) {
             stored::fill_lines(site, stored);

@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 use super::addresses::Addresses;
+use super::balance::{Door, Loads, Neighbours, Told};
 use super::content::{Content, Deliver};
+use super::cores::{Cores, WORKERS_MAX};
 use super::error::Error;
 use super::event::{self, Event, Reporter};
 use super::generation::Generation;
@@ -15,17 +17,16 @@ use crate::ring::choose::{Available, Backend};
 use crate::ring::{Ring, Wake, epoll::Epoll};
 use crate::route::Router;
 use crate::sys::socket::BufferSizes;
-use crate::sys::{self, Peer, process, thread};
-use crossbeam_channel::{Sender, bounded, unbounded};
+use crate::sys::{self, Peer, Socket, process, thread};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::fmt;
 use std::io::{self, Write};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-/// Most workers of one server: far more than any machine's cores.
-const WORKERS_MAX: usize = 1024;
 /// Descriptors that connections leave to files, packs, listeners and the program around the server: this many, or a quarter
 /// of what there is.
 const DESCRIPTORS_KEPT_MAX: usize = 512;
@@ -50,6 +51,7 @@ impl Server {
         Builder {
             listen: Vec::new(),
             workers: None,
+            is_pinned: false,
             backend: Backend::Auto,
             limits: Limits::default(),
             events: Box::new(|event: &Event| {
@@ -57,6 +59,7 @@ impl Server {
                 let _ = writeln!(io::stderr(), "badgerserver: {event}");
             }),
             buffers: BufferSizes::default(),
+            defer_accept: Duration::ZERO,
         }
     }
 }
@@ -100,10 +103,12 @@ impl fmt::Display for Address {
 pub struct Builder {
     listen: Vec<Listen>,
     workers: Option<usize>,
+    is_pinned: bool,
     backend: Backend,
     limits: Limits,
     events: event::Listener,
     buffers: BufferSizes,
+    defer_accept: Duration,
 }
 
 impl fmt::Debug for Builder {
@@ -135,9 +140,16 @@ impl Builder {
     }
 
     /// How many event loops run, each on a thread of its own (1 to 1024). As it comes: one for each core that this process
-    /// may use.
+    /// may use, by its affinity mask and by the quota of its control group (rounded up).
     pub fn workers(mut self, workers: usize) -> Builder {
         self.workers = Some(workers);
+        self
+    }
+
+    /// Has each worker run on one core, of those that this process may use, in their order. As it comes they are not pinned.
+    /// Where it is not allowed the server runs all the same and tells [`Event::PinFailed`].
+    pub fn pin_workers(mut self, is_pinned: bool) -> Builder {
+        self.is_pinned = is_pinned;
         self
     }
 
@@ -167,6 +179,17 @@ impl Builder {
         self
     }
 
+    /// Has the kernel hand over a TCP connection only when its first bytes have come (TCP_DEFER_ACCEPT), or about this time
+    /// after it was made; seconds, rounded up. Zero, as it comes: at once.
+    ///
+    /// It saves work for each new connection. But a client that says nothing is unknown to the server for so long: it
+    /// counts for none of the limits (`connections_max`, `connections_per_address_max`, `head_time_max`) and in no counter, and
+    /// only the kernel's own queue bounds how many of them there are. So it is for where clients are trusted: behind a proxy.
+    pub fn defer_accept(mut self, time: Duration) -> Builder {
+        self.defer_accept = time;
+        self
+    }
+
     /// Serves until the server is stopped; see [`Builder::start`].
     ///
     /// # Errors
@@ -182,7 +205,8 @@ impl Builder {
     pub fn start(self, router: Router) -> Result<Handle, Error> {
         self.limits.validate().map_err(Error::Limit)?;
         router.validate().map_err(Error::Route)?;
-        let workers = self.workers.unwrap_or_else(|| thread::allowed_cores().len().clamp(1, WORKERS_MAX));
+        let cores = Cores::find();
+        let workers = self.workers.unwrap_or_else(|| cores.workers());
         if !(1..=WORKERS_MAX).contains(&workers) {
             return Err(Error::Workers(workers));
         }
@@ -203,6 +227,11 @@ impl Builder {
         let (mut addresses, mut shared) = (Vec::new(), Vec::new());
         for listen in self.listen {
             let (listener, address) = open_listener(listen, self.buffers)?;
+            if !self.defer_accept.is_zero() {
+                let seconds = self.defer_accept.as_secs() + u64::from(self.defer_accept.subsec_nanos() > 0);
+                let deferred = listener.defer_accept(u32::try_from(seconds).unwrap_or(u32::MAX));
+                deferred.map_err(|source| Error::Listen { address: address.to_string(), source })?;
+            }
             let local = match listener.local() {
                 Peer::Inet(address) => Some(address),
                 Peer::Unix => None,
@@ -215,23 +244,37 @@ impl Builder {
         let tasks = TaskPool::start().map_err(Error::Start)?;
         let events = event::start(self.events).map_err(Error::Start)?;
         let counts = Arc::new(Addresses::new(limits.connections_per_address_max));
-        let mut handle = Handle::new(addresses, workers, Arc::clone(&generation));
+        let mut handle = Handle::new(addresses, workers, chosen.reason, Arc::clone(&generation));
         handle.remember_listeners(shared);
+        let loads = Arc::new(Loads::new(workers));
+        let mut doors = Vec::with_capacity(workers);
         for number in 0..workers {
+            let (hall_sender, hall) = unbounded();
             let seat = Seat {
                 number,
+                core: self.is_pinned.then(|| cores.of_worker(number)),
                 limits: limits.clone(),
                 listeners: listeners.clone(),
                 addresses: Arc::clone(&counts),
+                loads: Arc::clone(&loads),
+                hall,
                 generation: Arc::clone(&generation),
                 tasks: tasks.clone(),
                 events: events.clone(),
             };
-            match chosen.backend {
+            let wake = match chosen.backend {
                 Available::Epoll => seat.start(&mut handle, Epoll::new)?,
                 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
                 Available::IoUring => seat.start(&mut handle, crate::ring::uring::Uring::new)?,
-            }
+            };
+            doors.push(Door { hall: hall_sender, wake });
+        }
+        // All run: from now on they may hand connections to each other.
+        let doors: Arc<[Door<Socket>]> = doors.into();
+        for door in &*doors {
+            // A worker that has ended already needs no neighbours.
+            let _ = door.hall.send(Told::Doors(Arc::clone(&doors)));
+            (door.wake)();
         }
         Ok(handle)
     }
@@ -240,20 +283,30 @@ impl Builder {
 /// What one worker's thread starts with.
 struct Seat {
     number: usize,
+    /// It is to be pinned, and to this core, if the system says which there are.
+    core: Option<Option<usize>>,
     limits: Limits,
     listeners: Vec<Listening>,
     addresses: Arc<Addresses>,
+    loads: Arc<Loads>,
+    hall: Receiver<Told<Socket>>,
     generation: Arc<Generation>,
     tasks: TaskPool,
     events: Sender<Event>,
 }
 
-/// How a worker's start came out: its mailbox, or why it has none.
-type Started = io::Result<(Mailbox, &'static str)>;
+/// Ends the wait of a worker's ring.
+type WakeWorker = Box<dyn Fn() + Send + Sync>;
+
+/// How a worker's start came out: its mailbox and another way to wake it, or why it has none.
+type Started = io::Result<(Mailbox, WakeWorker, &'static str)>;
 
 impl Seat {
     /// Starts the thread, makes its ring there (a ring belongs to its thread), and waits until it listens.
-    fn start<R: Ring + 'static>(self, handle: &mut Handle, ring: fn() -> io::Result<R>) -> Result<(), Error> {
+    fn start<R>(self, handle: &mut Handle, ring: fn() -> io::Result<R>) -> Result<WakeWorker, Error>
+    where
+        R: Ring<Socket = Socket> + 'static,
+    {
         let (started, outcome) = bounded::<Started>(1);
         let exit = handle.exit();
         let name = format!("badger-{}", self.number);
@@ -275,12 +328,26 @@ impl Seat {
         });
         let thread = thread.map_err(Error::Start)?;
         let stopped = || io::Error::other("its thread ended before it listened");
-        let (mailbox, backend) = outcome.recv().unwrap_or_else(|_| Err(stopped())).map_err(Error::Start)?;
+        let (mailbox, wake, backend) = outcome.recv().unwrap_or_else(|_| Err(stopped())).map_err(Error::Start)?;
         handle.add(mailbox, thread, backend);
-        Ok(())
+        Ok(wake)
     }
 
-    fn run<R: Ring + 'static>(self, ring: fn() -> io::Result<R>, started: &Sender<Started>) -> io::Result<()> {
+    /// Failing to pin costs speed and nothing else, so it is told and the worker goes on.
+    fn pin(&self) {
+        let Some(core) = self.core else { return };
+        let unknown = || Err(io::Error::other("the system does not say which cores this process may use"));
+        if let Err(error) = core.map_or_else(unknown, thread::pin) {
+            let _ = self.events.try_send(Event::PinFailed { worker: self.number, core, why: error.to_string() });
+        }
+    }
+
+    fn run<R>(self, ring: fn() -> io::Result<R>, started: &Sender<Started>) -> io::Result<()>
+    where
+        R: Ring<Socket = Socket> + 'static,
+    {
+        // Before the ring and its buffers are made, so that their memory is near the core.
+        self.pin();
         let ring = match ring() {
             Ok(ring) => ring,
             Err(error) => {
@@ -296,6 +363,10 @@ impl Seat {
             let (sender, waker) = (sender.clone(), waker.clone());
             Mailbox::new(sender, move || waker.wake(), Arc::clone(&stats))
         };
+        let wake: WakeWorker = {
+            let waker = waker.clone();
+            Box::new(move || waker.wake())
+        };
         let deliver: Deliver = Arc::new(move |done| {
             // The worker is gone when nobody receives: then nobody waits for it either.
             let _ = sender.send(Message::Done(done));
@@ -305,18 +376,20 @@ impl Seat {
         let open_files_max = self.limits.open_files_max;
         let content = Content::new(self.generation, open_files_max, offload, deliver, Arc::clone(&stats));
         let reporter = Reporter::new(self.events);
+        let neighbours = Neighbours::new(self.number, self.loads, self.hall, self.limits.connections_max);
         let parts = Parts {
             content,
             limits: self.limits,
             listeners: self.listeners,
             addresses: self.addresses,
+            neighbours,
             inbox,
             stats,
             reporter,
         };
         match Worker::new(ring, parts) {
             Ok(mut worker) => {
-                let _ = started.send(Ok((mailbox, backend)));
+                let _ = started.send(Ok((mailbox, wake, backend)));
                 worker.run()
             }
             Err(error) => {

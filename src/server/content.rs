@@ -1,7 +1,17 @@
 //! What a worker answers from: the router of its generation, the files it has open, and the tasks it waits for.
 //!
 //! This is the [`Service`] behind the connection machine. It never blocks: what is not at hand (a large file that is
-//! not open, a large payload that was not checked) becomes a task, and the request is asked again when that is done.
+//! not open, a large payload that was not checked, bytes that are not in memory) becomes a task, and the request is asked
+//! again when that is done.
+//!
+//! ```text
+//! index         not in memory           -> Lookup: a task makes the same lookup      (pack::Checked has the note)
+//! payload       not checked, cold       -> Check: a task reads it, and so it is there
+//!               not checked, large      -> Check
+//!               not checked, the rest   is checked here and now
+//!               checked, to be copied   -> Read, when it is cold
+//!               checked, to be sent     the ring asks when it sends, and gives it back: then Read
+//! ```
 #![forbid(unsafe_code)]
 
 use super::event::Event;
@@ -11,10 +21,13 @@ use super::planted::planted;
 use super::slots::SlotId;
 use super::stats::WorkerStats;
 use super::tasks::{Lane, Offload, Task};
+use super::worker::COPY_BYTES_MAX_BATCHED;
 use crate::http::{Found, Ready, Request, Service, SourceId, Span, Stored};
+use crate::pack::{LookupError, Pack, ReadError};
 use crate::ring::outgoing::Pin;
 use crate::route::{FileState, Files};
 use crate::sys::ContentFile;
+use crate::sys::file::Resident;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
@@ -25,6 +38,13 @@ const CHECK_INLINE_BYTES_MAX: u64 = 256 * 1024;
 
 /// Bytes that a task checks before it looks whether it is still wanted: a millisecond of a fast disk.
 const CHECK_PIECE_BYTES: u64 = 4 * 1024 * 1024;
+/// Bytes that one task reads: short, so that many take turns whatever they ask for; long enough that a disk which does few
+/// operations a second does each for much.
+const READ_BYTES_MAX: u64 = 1024 * 1024;
+/// Reads begin and end at multiples of this, so that neighbours in a page wait for one task.
+const READ_ALIGN: u64 = 4096;
+/// In place of a generation: what is read is of use to all.
+const ANY_GENERATION: u64 = 0;
 /// EMFILE and ENFILE, which have these numbers on every Linux.
 const OUT_OF_PROCESS_DESCRIPTORS: i32 = 24;
 const OUT_OF_SYSTEM_DESCRIPTORS: i32 = 23;
@@ -36,6 +56,10 @@ pub(crate) enum TaskKey {
     Open { mount: u32, file: u64 },
     /// Checking a payload.
     Check(Span),
+    /// Reading what a lookup of a key of this hash reads.
+    Lookup { mount: u32, hash: u64 },
+    /// Reading a stretch of a file.
+    Read { file: u64, offset: u64, len: u64 },
 }
 
 /// The outcome of a task.
@@ -50,6 +74,7 @@ pub(crate) struct TaskDone {
 pub(crate) enum TaskOutcome {
     Opened(io::Result<ContentFile>),
     Checked(Result<(), String>),
+    Read(Result<(), ReadError>),
     /// Nobody waited for it any more.
     Cancelled,
     /// It panicked.
@@ -73,6 +98,17 @@ impl Drop for Promise {
         let outcome = std::mem::replace(&mut self.outcome, TaskOutcome::Lost);
         (self.deliver)(TaskDone { generation: self.generation, key: self.key, outcome });
     }
+}
+
+/// What became of the wish to have something read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// It is under way, and who asked is told when it is done.
+    Begun(TaskKey),
+    /// Too much is.
+    Busy,
+    /// It has just failed.
+    Failed,
 }
 
 /// A task that does `work` on a generation and delivers what comes of it.
@@ -116,6 +152,7 @@ pub(crate) struct Content {
     /// The connection that is being served.
     pub(crate) asking: SlotId,
     scratch: Vec<u8>,
+    resident: Resident,
     offload: Offload,
     deliver: Deliver,
     pub(crate) stats: Arc<WorkerStats>,
@@ -138,6 +175,7 @@ impl Content {
             failures: Vec::new(),
             asking: SlotId { slot: 0, serial: 0 },
             scratch: Vec::new(),
+            resident: Resident::new(),
             offload,
             deliver,
             stats,
@@ -158,9 +196,56 @@ impl Content {
         self.generation = LocalGeneration::new(generation);
     }
 
-    /// Opens the files of mounted directories anew from now on: one of them is not what it was.
-    pub(crate) fn forget_files(&mut self) {
+    /// A file was found shorter than it was: those of mounted directories are opened anew from now on.
+    pub(crate) fn note_truncated(&mut self) {
+        self.stats.files_truncated.add(1);
+        self.events.push(Event::FileTruncated);
         self.files.clear();
+    }
+
+    /// Tells the time, in nanoseconds of the ring's clock.
+    pub(crate) fn set_time(&mut self, nanos: u64) {
+        if self.resident.set_time(nanos) && !planted!(ColdIndexKept) {
+            let LocalGeneration { shared, local, .. } = &mut self.generation;
+            shared.router.forget_readable(local);
+        }
+    }
+
+    /// Has bytes of a file read into memory, at most [`READ_BYTES_MAX`] of them; `asking` is told when they are.
+    pub(crate) fn read(&mut self, asking: SlotId, file: &Arc<ContentFile>, offset: u64, len: u64) -> Reading {
+        let start = offset - offset % READ_ALIGN;
+        let end = offset.saturating_add(len).min(start + READ_BYTES_MAX);
+        // Not behind the end of the file as it was: then it would be shorter than it is.
+        let end = end.next_multiple_of(READ_ALIGN).min(file.len().max(end));
+        let key = TaskKey::Read { file: file.identity(), offset: start, len: end - start };
+        if self.has_failed(key) {
+            return Reading::Failed;
+        }
+        let (file, deliver) = (Arc::clone(file), &self.deliver);
+        let is_waiting = wait_for(&mut self.waiting, ANY_GENERATION, key, asking, &self.stats, |is_cancelled| {
+            let deliver = Arc::clone(deliver);
+            (self.offload)(
+                Lane::Read,
+                Box::new(move || {
+                    let outcome = TaskOutcome::Lost;
+                    let mut promise = Promise { deliver, generation: ANY_GENERATION, key, outcome };
+                    let is_wanted = || !is_cancelled.load(Ordering::Relaxed);
+                    let read = if is_wanted() { file.bring_in(start, end - start, is_wanted) } else { Ok(()) };
+                    drop(file);
+                    promise.outcome = if is_cancelled.load(Ordering::Relaxed) {
+                        TaskOutcome::Cancelled
+                    } else {
+                        TaskOutcome::Read(read)
+                    };
+                }),
+            )
+        });
+        if is_waiting { Reading::Begun(key) } else { Reading::Busy }
+    }
+
+    /// Whether this task has just failed.
+    pub(crate) fn has_failed(&self, key: TaskKey) -> bool {
+        self.failure(key).is_some()
     }
 
     /// A connection is gone, or its request was answered: it waits for nothing any more.
@@ -194,7 +279,8 @@ impl Content {
         let waiting = |waiting: &Waiting| waiting.generation == done.generation && waiting.key == done.key;
         let Some(index) = self.waiting.iter().position(waiting) else { return BTreeSet::new() };
         let mut slots = self.waiting.swap_remove(index).slots;
-        let is_of_now = done.generation == self.number() || planted!(SwapTakesOldOutcome);
+        let is_of_now = done.generation == self.number() || done.generation == ANY_GENERATION;
+        let is_of_now = is_of_now || planted!(SwapTakesOldOutcome);
         if is_of_now {
             match self.take_in(done.key, done.outcome) {
                 Ok(()) => {
@@ -213,6 +299,10 @@ impl Content {
     }
 
     fn take_in(&mut self, key: TaskKey, outcome: TaskOutcome) -> Result<(), Failure> {
+        let outcome = match outcome {
+            TaskOutcome::Read(Err(_)) if planted!(ColdFailureBelieved) => TaskOutcome::Read(Ok(())),
+            outcome => outcome,
+        };
         match (key, outcome) {
             (TaskKey::Open { mount, file }, TaskOutcome::Opened(Ok(opened))) => {
                 self.files.insert(mount, file, opened);
@@ -231,22 +321,44 @@ impl Content {
                 Err(Failure::Failed)
             }
             (TaskKey::Check(span), TaskOutcome::Checked(Ok(()))) => {
-                let LocalGeneration { shared, local, .. } = &mut self.generation;
+                let LocalGeneration { shared, local, pins } = &mut self.generation;
                 shared.router.mark(local, span);
+                if let Some(file) = pins.get(span.source.0 as usize) {
+                    self.resident.mark(file.identity(), span.offset, span.len);
+                }
                 Ok(())
             }
+            (TaskKey::Read { file, offset, len }, TaskOutcome::Read(Ok(()))) => {
+                self.stats.cold_reads.add(1);
+                self.stats.cold_bytes_read.add(len);
+                self.resident.mark(file, offset, len);
+                Ok(())
+            }
+            (TaskKey::Lookup { .. }, TaskOutcome::Read(Ok(()))) => {
+                self.stats.cold_lookups.add(1);
+                Ok(())
+            }
+            (TaskKey::Read { .. } | TaskKey::Lookup { .. }, TaskOutcome::Read(Err(ReadError::Truncated))) => {
+                self.note_truncated();
+                Err(Failure::Failed)
+            }
+            (TaskKey::Read { .. } | TaskKey::Lookup { .. }, TaskOutcome::Read(Err(error))) => {
+                self.fail(format!("a file cannot be read: {error}"));
+                Err(Failure::Failed)
+            }
             // Whoever asks again starts it again.
-            (TaskKey::Check(_), TaskOutcome::Cancelled) => Ok(()),
+            (TaskKey::Check(_) | TaskKey::Read { .. } | TaskKey::Lookup { .. }, TaskOutcome::Cancelled) => Ok(()),
             (TaskKey::Check(_), TaskOutcome::Checked(Err(what))) => {
                 self.fail(what);
                 Err(Failure::Failed)
             }
-            (TaskKey::Open { .. } | TaskKey::Check(_), TaskOutcome::Lost) => {
+            (_, TaskOutcome::Lost) => {
                 self.fail("reading content panicked".to_owned());
                 Err(Failure::Failed)
             }
-            (TaskKey::Open { .. }, TaskOutcome::Checked(_) | TaskOutcome::Cancelled)
-            | (TaskKey::Check(_), TaskOutcome::Opened(_)) => {
+            (TaskKey::Open { .. }, TaskOutcome::Checked(_) | TaskOutcome::Read(_) | TaskOutcome::Cancelled)
+            | (TaskKey::Check(_), TaskOutcome::Opened(_) | TaskOutcome::Read(_))
+            | (TaskKey::Lookup { .. } | TaskKey::Read { .. }, TaskOutcome::Opened(_) | TaskOutcome::Checked(_)) => {
                 debug_assert!(false, "a task answered for another");
                 Err(Failure::Failed)
             }
@@ -318,6 +430,26 @@ fn wait_for(
     true
 }
 
+impl Content {
+    /// Whether bytes that need no check may be sent: those that are copied must be in memory.
+    fn ready_to_send(&mut self, span: Span) -> Ready {
+        let Some(file) = self.file(span.source).cloned() else { return Ready::Now };
+        if span.len > COPY_BYTES_MAX_BATCHED {
+            return Ready::Now;
+        }
+        let Some(cold) = self.resident.first_cold(&file, span.offset, span.len).filter(|_| !planted!(ColdCopied))
+        else {
+            file.prefetch(span.offset, span.len);
+            return Ready::Now;
+        };
+        match self.read(self.asking, &file, cold, span.offset + span.len - cold) {
+            Reading::Begun(_) => Ready::Wait,
+            Reading::Busy => Ready::Busy,
+            Reading::Failed => Ready::Failed,
+        }
+    }
+}
+
 impl Service for Content {
     fn find(&mut self, request: &Request<'_>, stored: &mut Stored) -> Found {
         let LocalGeneration { shared, local, pins } = &mut self.generation;
@@ -347,23 +479,29 @@ impl Service for Content {
 
     fn ready(&mut self, span: Span) -> Ready {
         let LocalGeneration { shared, local, pins } = &mut self.generation;
-        if span.source.0 as usize >= pins.len() {
-            return Ready::Now;
-        }
         let unchecked = shared.router.unchecked_bytes(local, span);
         if unchecked == 0 || planted!(ColdTrustsBytes) {
-            pins[span.source.0 as usize].prefetch(span.offset, span.len);
-            return Ready::Now;
+            return self.ready_to_send(span);
         }
+        let mut lane = Lane::Check;
         if unchecked <= CHECK_INLINE_BYTES_MAX {
-            return match shared.router.check_payload(local, span, &mut self.scratch) {
-                Ok(()) => Ready::Now,
-                Err(error) => {
-                    let what = error.to_string();
-                    self.fail(what);
-                    Ready::Failed
+            let around = shared.router.checked_around(span);
+            let file = pins.get(span.source.0 as usize);
+            let is_cold = file.is_some_and(|file| {
+                !planted!(ColdCheckedHere) && self.resident.first_cold(file, around.offset, around.len).is_some()
+            });
+            if !is_cold {
+                match shared.router.check_payload(local, span, &mut self.scratch) {
+                    Ok(()) => return Ready::Now,
+                    Err(LookupError::NotInMemory { .. }) => {}
+                    Err(error) => {
+                        let what = error.to_string();
+                        self.fail(what);
+                        return Ready::Failed;
+                    }
                 }
-            };
+            }
+            lane = Lane::Read;
         }
         let key = TaskKey::Check(span);
         if self.failure(key).is_some() {
@@ -372,7 +510,10 @@ impl Service for Content {
         let number = self.number();
         let is_waiting = wait_for(&mut self.waiting, number, key, self.asking, &self.stats, |is_cancelled| {
             let work = move |generation: &Generation| check(generation, span, &is_cancelled);
-            (self.offload)(Lane::Check, task(&self.generation.shared, key, &self.deliver, work))
+            if lane == Lane::Read {
+                self.stats.cold_checks.add(1);
+            }
+            (self.offload)(lane, task(&self.generation.shared, key, &self.deliver, work))
         });
         if is_waiting { Ready::Wait } else { Ready::Busy }
     }
@@ -414,6 +555,25 @@ struct Opening<'c> {
 }
 
 impl Files for Opening<'_> {
+    fn read_index(&mut self, mount: u32, text: &[u8]) -> Found {
+        let key = TaskKey::Lookup { mount, hash: Pack::hash_of(text) };
+        if self.failures.iter().any(|failed| failed.0 == key) {
+            return Found::Failed;
+        }
+        let is_waiting = wait_for(self.waiting, self.shared.number, key, self.asking, self.stats, |is_cancelled| {
+            let text = text.to_vec();
+            let work = move |generation: &Generation| match is_cancelled.load(Ordering::Relaxed) {
+                true => TaskOutcome::Cancelled,
+                false => TaskOutcome::Read(match generation.router.read_index(mount, &text) {
+                    Err(LookupError::Read { error, .. }) => Err(error),
+                    Ok(()) | Err(_) => Ok(()),
+                }),
+            };
+            (self.offload)(Lane::Read, task(self.shared, key, self.deliver, work))
+        });
+        if is_waiting { Found::Wait } else { Found::Busy }
+    }
+
     fn open(&mut self, mount: u32, file: u64) -> FileState {
         if let Some(open) = self.files.find(mount, file) {
             let source = SourceId(self.first_source + open.number);

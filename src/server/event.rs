@@ -34,6 +34,15 @@ pub enum Event {
         /// What it said last.
         what: String,
     },
+    /// A worker could not be pinned to its core; it serves from whichever it is given.
+    PinFailed {
+        /// The number of the worker, from 0.
+        worker: usize,
+        /// The core; `None`: the system does not say which there are.
+        core: Option<usize>,
+        /// What the system said.
+        why: String,
+    },
     /// A worker has taken up new content.
     Swapped {
         /// The number of the content.
@@ -64,6 +73,13 @@ impl fmt::Display for Event {
                 )
             }
             Event::WorkerFailed { what } => write!(f, "a worker failed: {what}"),
+            Event::PinFailed { worker, core, why } => {
+                write!(f, "worker {worker} cannot be pinned to ")?;
+                match core {
+                    Some(core) => write!(f, "core {core}: {why} (was it taken from this process since it started?)"),
+                    None => write!(f, "a core: {why}"),
+                }
+            }
             Event::Swapped { generation } => write!(f, "serving content generation {generation}"),
             Event::Suppressed { count } => write!(f, "{count} more messages in this second"),
         }

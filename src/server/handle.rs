@@ -88,6 +88,7 @@ pub struct Drained {
 pub struct Handle {
     addresses: Vec<Address>,
     backend: &'static str,
+    reason: String,
     mailboxes: Vec<Mailbox>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     exits: Arc<Exits>,
@@ -106,10 +107,11 @@ impl fmt::Debug for Handle {
 }
 
 impl Handle {
-    pub(crate) fn new(addresses: Vec<Address>, workers: usize, generation: Arc<Generation>) -> Handle {
+    pub(crate) fn new(addresses: Vec<Address>, workers: usize, reason: String, generation: Arc<Generation>) -> Handle {
         Handle {
             addresses,
             backend: "",
+            reason,
             mailboxes: Vec::with_capacity(workers),
             threads: Mutex::new(Vec::with_capacity(workers)),
             exits: Arc::default(),
@@ -137,9 +139,14 @@ impl Handle {
         &self.addresses
     }
 
-    /// The backend that runs: `epoll`.
+    /// The backend that runs: `epoll` or `io_uring`.
     pub fn backend(&self) -> &'static str {
         self.backend
+    }
+
+    /// Why it is that one, in words for a log.
+    pub fn backend_reason(&self) -> &str {
+        &self.reason
     }
 
     /// How many workers run.
@@ -154,6 +161,16 @@ impl Handle {
             stats.add(&mailbox.stats);
         }
         stats
+    }
+
+    /// The same for each worker by itself, in their order.
+    pub fn worker_stats(&self) -> Vec<Stats> {
+        let one = |mailbox: &Mailbox| {
+            let mut stats = Stats::default();
+            stats.add(&mailbox.stats);
+            stats
+        };
+        self.mailboxes.iter().map(one).collect()
     }
 
     /// Answers every request that is read from now on from `router`, and gives the new content's number. Each answer comes

@@ -1,12 +1,14 @@
 //! Joins the ring and the protocol: what starts, runs and stops a server.
 //!
 //! `builder` and `handle` are what a user sees; `worker` is the loop; the rest is what a worker has: `slots`, `timers`,
-//! `content` (with `generation`, `open_files`, `tasks`), `addresses`, `stats`, `event`.
+//! `content` (with `generation`, `open_files`, `tasks`), `addresses`, `balance`, `stats`, `event`.
 #![forbid(unsafe_code)]
 
 mod addresses;
+mod balance;
 mod builder;
 mod content;
+mod cores;
 pub mod directory;
 mod error;
 mod event;
@@ -16,6 +18,7 @@ pub mod handover;
 mod open_files;
 mod pack_file;
 mod planted;
+pub mod probe;
 pub mod sandbox;
 mod slots;
 mod stats;

@@ -3,6 +3,7 @@
 
 use super::addresses::Client;
 use crate::http::Conn;
+use crate::limits::CONNECTIONS_RESERVED;
 
 /// Names a connection for as long as it lives: the number of its slot, and which of its users it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,16 +23,30 @@ pub(crate) struct Slot {
     pub(crate) send: Option<u32>,
     /// The listener it came from.
     pub(crate) listener: u32,
-    /// Whom it is counted for; nobody, on a unix socket.
-    pub(crate) client: Option<Client>,
 }
 
+impl Slot {
+    /// Whom it is counted for; nobody, on a unix socket.
+    pub(crate) fn client(&self) -> Option<Client> {
+        self.conn.peer().map(Client::of)
+    }
+}
+
+// There are many of them, most of them idle: what one costs is bounded in tests/wire/crowds.rs.
+const _: () = assert!(size_of::<Option<Slot>>() <= 144);
+
 /// A slab of slots.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Slots {
     entries: Vec<Option<Slot>>,
     free: Vec<u32>,
     serial: u32,
+}
+
+impl Default for Slots {
+    fn default() -> Slots {
+        Slots { entries: Vec::with_capacity(CONNECTIONS_RESERVED), free: Vec::new(), serial: 0 }
+    }
 }
 
 impl Slots {
@@ -40,9 +55,9 @@ impl Slots {
         self.entries.len() - self.free.len()
     }
 
-    pub(crate) fn insert(&mut self, conn: Conn, listener: u32, client: Option<Client>) -> SlotId {
+    pub(crate) fn insert(&mut self, conn: Conn, listener: u32) -> SlotId {
         self.serial = self.serial.wrapping_add(1);
-        let entry = Some(Slot { conn, serial: self.serial, recv: None, send: None, listener, client });
+        let entry = Some(Slot { conn, serial: self.serial, recv: None, send: None, listener });
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.entries[slot as usize] = entry;

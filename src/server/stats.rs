@@ -56,8 +56,10 @@ macro_rules! counters {
 }
 
 counters! {
-    /// Connections accepted.
+    /// Connections taken up by the worker that serves them.
     connections_accepted,
+    /// Connections that the worker which accepted them handed to one that had fewer.
+    connections_handed_over,
     /// Connections open now.
     connections_open,
     /// Times accepting paused because `connections_max` was reached.
@@ -112,10 +114,18 @@ counters! {
     requests_timed_out,
     /// Of those, the ones whose head had come and whose body had not.
     requests_body_timed_out,
-    /// Tasks done off the loop: large files opened, large payloads checked.
+    /// Tasks done off the loop: large files opened, large payloads checked, what was not in memory read.
     tasks,
     /// Tasks refused because too many were waiting.
     tasks_refused,
+    /// Reads of stretches of files that were not in memory, off the loop.
+    cold_reads,
+    /// Bytes of those.
+    cold_bytes_read,
+    /// First checks of payloads that were not in memory, off the loop.
+    cold_checks,
+    /// Lookups whose index pages were not in memory and were read off the loop.
+    cold_lookups,
     /// New content taken up.
     swaps,
 }
@@ -155,5 +165,41 @@ impl WorkerStats {
             Closed::LingerTime => self.closed_linger_time.add(1),
             Closed::LingerBytes => self.closed_linger_bytes.add(1),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    /// 128: processors fetch lines of 64 bytes in pairs, and some have lines of 128.
+    const LINE_BYTES: usize = 128;
+
+    #[test]
+    fn no_two_workers_share_a_cache_line() {
+        let workers: Vec<Arc<WorkerStats>> = (0..16).map(|_| Arc::default()).collect();
+        let mut lines: Vec<(usize, usize)> = workers
+            .iter()
+            .map(|stats| {
+                let start = Arc::as_ptr(stats).addr();
+                (start / LINE_BYTES, (start + size_of::<WorkerStats>() - 1) / LINE_BYTES)
+            })
+            .collect();
+        lines.sort_unstable();
+        assert!(lines.windows(2).all(|pair| pair[0].1 < pair[1].0), "{lines:?}");
+        // The counts of the Arc itself, which others touch when they start or stop, are on another line too.
+        assert!(workers.iter().all(|stats| Arc::as_ptr(stats).addr() % LINE_BYTES == 0));
+    }
+
+    #[test]
+    fn counts_go_up_and_down() {
+        let stats = WorkerStats::default();
+        stats.connections_open.add(3);
+        stats.connections_open.sub(1);
+        let mut sum = Stats::default();
+        sum.add(&stats);
+        sum.add(&stats);
+        assert_eq!(sum.connections_open, 4);
     }
 }

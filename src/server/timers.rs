@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 use super::planted::planted;
+use crate::limits::CONNECTIONS_RESERVED;
 
 /// A tick is 2^26 ns, about 67 ms.
 const TICK_SHIFT: u32 = 26;
@@ -38,7 +39,7 @@ pub(crate) struct Timers {
 impl Timers {
     pub(crate) fn new(now_nanos: u64) -> Timers {
         Timers {
-            nodes: Vec::new(),
+            nodes: Vec::with_capacity(CONNECTIONS_RESERVED),
             heads: Box::new([NONE; BUCKETS]),
             occupied: [0; BUCKETS / 64],
             tick: now_nanos >> TICK_SHIFT,

@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 use super::addresses::{Addresses, Admission, Client};
+use super::balance::{Arrival, Neighbours};
 use super::content::{Content, TaskDone};
 use super::event::{Event, Reporter};
 use super::generation::Generation;
@@ -23,7 +24,10 @@ use crate::http::{Batch, Closed, Conn, Env, Input, Moment, Part, Scratch, Step, 
 use crate::limits::Limits;
 use crate::ring::{Completion, Ending, Outgoing, Ring, Token};
 use crate::sys::{self, Peer};
+use cold::Parked;
 use crossbeam_channel::{Receiver, Sender};
+use drain::Drain;
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -34,7 +38,7 @@ use std::time::Duration;
 /// "How answers leave".
 const COPY_BYTES_MAX: u64 = 24 * 1024 - 1;
 /// The same when several answers leave together, where a copy saves two system calls for each of them.
-const COPY_BYTES_MAX_BATCHED: u64 = 48 * 1024 - 1;
+pub(super) const COPY_BYTES_MAX_BATCHED: u64 = 48 * 1024 - 1;
 /// Bytes of bodies that are copied for one connection at a time. What is beyond them goes by `sendfile`, so that clients
 /// that ask for much and read nothing cost a bounded amount of memory each.
 const COPIED_BYTES_MAX: u64 = 128 * 1024;
@@ -68,29 +72,16 @@ pub(crate) struct Listening {
 }
 
 /// What a worker is made from, beside its ring.
-pub(crate) struct Parts {
+pub(crate) struct Parts<S> {
     pub(crate) content: Content,
     pub(crate) limits: Limits,
     pub(crate) listeners: Vec<Listening>,
     /// Shared by the workers of a server.
     pub(crate) addresses: Arc<Addresses>,
+    pub(crate) neighbours: Neighbours<S>,
     pub(crate) inbox: Receiver<Message>,
     pub(crate) stats: Arc<WorkerStats>,
     pub(crate) reporter: Reporter,
-}
-
-/// How far a drain has got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Drain {
-    No,
-    /// The listeners are gone. Connections with nothing under way are closed after a turn that heard nothing, because one
-    /// turn need not read all that the kernel already holds of requests: until then turns do not wait.
-    Going {
-        deadline: u64,
-        /// Until then they may ask once more.
-        idle_until: u64,
-        has_settled: bool,
-    },
 }
 
 pub(crate) struct Worker<R: Ring> {
@@ -103,6 +94,7 @@ pub(crate) struct Worker<R: Ring> {
     limits: Limits,
     listeners: Vec<Listening>,
     addresses: Arc<Addresses>,
+    neighbours: Neighbours<R::Socket>,
     inbox: Receiver<Message>,
     stats: Arc<WorkerStats>,
     reporter: Reporter,
@@ -115,6 +107,8 @@ pub(crate) struct Worker<R: Ring> {
     is_at_limit: bool,
     accept_retry: Option<u64>,
     drain: Drain,
+    /// Sends that wait for their content, by slot.
+    parked: BTreeMap<u32, Parked>,
 }
 
 impl<R: Ring> Worker<R> {
@@ -122,7 +116,7 @@ impl<R: Ring> Worker<R> {
     ///
     /// # Errors
     /// What the system says to a listener.
-    pub(crate) fn new(ring: R, parts: Parts) -> io::Result<Worker<R>> {
+    pub(crate) fn new(ring: R, parts: Parts<R::Socket>) -> io::Result<Worker<R>> {
         let now = ring.now();
         let moment = Moment {
             nanos: now.nanos,
@@ -141,6 +135,7 @@ impl<R: Ring> Worker<R> {
             limits: parts.limits,
             listeners: parts.listeners,
             addresses: parts.addresses,
+            neighbours: parts.neighbours,
             inbox: parts.inbox,
             stats: parts.stats,
             reporter: parts.reporter,
@@ -150,6 +145,7 @@ impl<R: Ring> Worker<R> {
             is_at_limit: false,
             accept_retry: None,
             drain: Drain::No,
+            parked: BTreeMap::new(),
         };
         for (number, listening) in worker.listeners.iter().enumerate() {
             if let Some(socket) = &listening.socket {
@@ -175,7 +171,7 @@ impl<R: Ring> Worker<R> {
         let mut has_heard = false;
         self.has_asked = false;
         while let Some(completion) = self.ring.next() {
-            has_heard |= !matches!(completion, Completion::Sent { .. });
+            has_heard |= !matches!(completion, Completion::Sent { .. } | Completion::Cold { .. });
             self.completed(completion);
         }
         while let Some(slot) = self.timers.expire(self.moment.nanos) {
@@ -190,18 +186,13 @@ impl<R: Ring> Worker<R> {
 
     /// When the loop must look again though nothing happens.
     fn deadline(&self) -> Option<u64> {
-        let drain = match self.drain {
-            Drain::No => None,
-            Drain::Going { idle_until, .. } if idle_until > self.moment.nanos => Some(idle_until),
-            Drain::Going { has_settled: false, .. } => Some(0),
-            Drain::Going { deadline, .. } => Some(deadline).filter(|_| !planted!(DrainHasNoEnd)),
-        };
-        [self.timers.next(), self.accept_retry, drain].into_iter().flatten().min()
+        [self.timers.next(), self.accept_retry, self.drain.deadline(self.moment.nanos)].into_iter().flatten().min()
     }
 
     fn read_time(&mut self) {
         let now = self.ring.now();
         self.moment.nanos = now.nanos;
+        self.content.set_time(now.nanos);
         if now.unix_seconds != self.moment.unix_seconds {
             self.moment.unix_seconds = now.unix_seconds;
             self.moment.date = date::write(now.unix_seconds);
@@ -212,7 +203,13 @@ impl<R: Ring> Worker<R> {
         match completion {
             Completion::Received { token, result } => self.received(token, result),
             Completion::Sent { token, outgoing, result } => self.sent(token, outgoing, result),
-            Completion::Accepted { listener, socket, peer } => self.accepted(listener, socket, peer),
+            Completion::Cold { token, outgoing, cold } => self.cold(token, outgoing, cold),
+            Completion::Accepted { listener, socket, peer } => {
+                match self.neighbours.deal(Arrival { listener, socket, peer }) {
+                    Some(arrival) => self.arrived(arrival),
+                    None => self.stats.connections_handed_over.add(1),
+                }
+            }
             Completion::AcceptFailed { listener, error } => {
                 self.stats.accept_failures.add(1);
                 self.content.events.push(Event::AcceptFailed { listener, why: error.to_string() });
@@ -223,11 +220,16 @@ impl<R: Ring> Worker<R> {
                 while let Ok(message) = self.inbox.try_recv() {
                     self.told(message);
                 }
+                while let Some(arrival) = self.neighbours.next() {
+                    self.arrived(arrival);
+                }
             }
         }
     }
 
-    fn accepted(&mut self, listener: u32, socket: R::Socket, peer: Peer) {
+    /// A connection that is this worker's: accepted here, or handed over.
+    fn arrived(&mut self, arrival: Arrival<R::Socket>) {
+        let Arrival { listener, socket, peer } = arrival;
         let peer = match peer {
             Peer::Inet(address) => Some(address),
             Peer::Unix => None,
@@ -238,19 +240,20 @@ impl<R: Ring> Worker<R> {
             self.stats.connections_turned_away.add(1);
         }
         if admission == Admission::Closed {
-            return;
+            return self.departed();
         }
         let conn = Conn::new(peer, &self.moment, &self.limits);
-        let id = self.slots.insert(conn, listener, client);
+        let id = self.slots.insert(conn, listener);
         if self.ring.open(id.slot, socket).is_err() {
             self.slots.remove(id.slot);
             self.leave(client);
             self.stats.accept_failures.add(1);
-            return;
+            return self.departed();
         }
         self.stats.connections_accepted.add(1);
         self.stats.connections_open.add(1);
-        let has_reached = self.slots.len() >= self.limits.connections_max && !planted!(AcceptAboveLimit);
+        // Those that others are handing over have their places already.
+        let has_reached = self.neighbours.counted() >= self.limits.connections_max && !planted!(AcceptAboveLimit);
         if has_reached && !self.is_at_limit {
             self.is_at_limit = true;
             self.stats.connections_at_limit.add(1);
@@ -311,9 +314,7 @@ impl<R: Ring> Worker<R> {
                     return;
                 }
                 if error.kind() == io::ErrorKind::UnexpectedEof {
-                    self.stats.files_truncated.add(1);
-                    self.content.events.push(Event::FileTruncated);
-                    self.content.forget_files();
+                    self.content.note_truncated();
                 }
                 if let Some(slot) = self.slots.get_mut(token.slot) {
                     slot.send = None;
@@ -337,8 +338,12 @@ impl<R: Ring> Worker<R> {
             Message::Echo(answer) => drop(answer.send(())),
             Message::Done(done) => {
                 for id in self.content.done(done) {
-                    if self.slots.get_mut(id.slot).is_some_and(|slot| slot.serial == id.serial) {
-                        self.step(id.slot, Said::Ready);
+                    if self.slots.get_mut(id.slot).is_none_or(|slot| slot.serial != id.serial) {
+                        continue;
+                    }
+                    match self.parked.remove(&id.slot).filter(|_| !planted!(ParkedForgotten)) {
+                        Some(parked) => self.resume(id.slot, parked),
+                        None => self.step(id.slot, Said::Ready),
                     }
                 }
                 self.content.forget_failures();
@@ -346,30 +351,10 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    fn start_draining(&mut self, time: Duration, idle_time: Duration) {
-        let after = |time: Duration| {
-            let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-            self.moment.nanos.saturating_add(nanos)
-        };
-        let (deadline, idle_until) = (after(time), after(idle_time));
-        self.moment.is_draining = true;
-        match &mut self.drain {
-            Drain::No => {
-                for (listener, listening) in self.listeners.iter_mut().enumerate() {
-                    self.ring.unlisten(listener as u32);
-                    listening.socket = None;
-                }
-                self.accept_retry = None;
-                self.drain = Drain::Going { deadline, idle_until, has_settled: false };
-            }
-            Drain::Going { deadline: before, idle_until: idle_before, .. } => {
-                *before = deadline.min(*before);
-                *idle_before = idle_until.min(*idle_before);
-            }
-        }
-    }
-
     fn tick(&mut self, slot: u32) {
+        if self.tick_parked(slot) {
+            return;
+        }
         let Some(entry) = self.slots.get_mut(slot) else { return };
         if entry.conn.deadline().is_some_and(|deadline| deadline <= self.moment.nanos) {
             self.step(slot, Said::Tick);
@@ -419,6 +404,8 @@ impl<R: Ring> Worker<R> {
             Said::Sent { bytes, is_all } => Input::Sent { bytes, is_all },
             Said::Ready => Input::Ready,
             Said::Failed => Input::Failed,
+            Said::Unready => Input::Unready,
+            Said::Held => Input::Held,
             Said::Tick => Input::Tick,
             Said::TurnedAway => Input::TurnedAway,
         };
@@ -457,9 +444,7 @@ impl<R: Ring> Worker<R> {
                         if planted!(ColdBelievesCut) { Ok(()) } else { file.is_whole() }
                     });
                     if read.is_err() {
-                        self.stats.files_truncated.add(1);
-                        self.content.events.push(Event::FileTruncated);
-                        self.content.forget_files();
+                        self.content.note_truncated();
                         return Err(outgoing);
                     }
                 }
@@ -500,6 +485,7 @@ impl<R: Ring> Worker<R> {
 
     fn schedule(&mut self, slot: u32) {
         if let Some(deadline) = self.slots.get_mut(slot).and_then(|entry| entry.conn.deadline()) {
+            let deadline = self.parked.get(&slot).map_or(deadline, |parked| deadline.min(parked.until));
             self.timers.set(slot, deadline);
         }
     }
@@ -513,11 +499,22 @@ impl<R: Ring> Worker<R> {
     fn close(&mut self, slot: u32, ending: Ending) {
         let Some(closed) = self.slots.remove(slot) else { return };
         self.content.leave(SlotId { slot, serial: closed.serial });
-        self.leave(closed.client.filter(|_| !planted!(AcceptKeepsCounting)));
+        if let Some(parked) = self.parked.remove(&slot) {
+            self.recycle(parked.outgoing);
+        }
+        self.leave(closed.client().filter(|_| !planted!(AcceptKeepsCounting)));
         self.timers.cancel(slot);
         self.ring.close(slot, ending);
         self.stats.connections_open.sub(1);
-        if self.is_at_limit && self.slots.len() < self.limits.connections_max {
+        self.departed();
+    }
+
+    /// A connection that was counted is gone, or never began.
+    fn departed(&mut self) {
+        if !planted!(HandOverKeepsCounting) {
+            self.neighbours.left();
+        }
+        if self.is_at_limit && self.neighbours.counted() < self.limits.connections_max {
             self.is_at_limit = planted!(AcceptNotResumed);
             self.resume_accepting();
         }
@@ -540,24 +537,6 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    /// `has_heard`: this turn brought more than outcomes of sends, as the turn of the message itself does, or asked for more.
-    /// False: drained.
-    fn go_on_draining(&mut self, has_heard: bool) -> bool {
-        let Drain::Going { deadline, idle_until, has_settled } = &mut self.drain else { return true };
-        let is_over = *deadline <= self.moment.nanos;
-        let may_ask = *idle_until > self.moment.nanos;
-        *has_settled = !has_heard;
-        if has_heard && !is_over {
-            return true;
-        }
-        for slot in self.slots.pick(|slot| is_over || (!may_ask && slot.conn.is_idle()) || planted!(DrainCutsRequests))
-        {
-            self.stats.closed_by_drain.add(u64::from(is_over));
-            self.close(slot, if is_over { Ending::Reset } else { Ending::Close });
-        }
-        self.slots.len() > 0
-    }
-
     fn recycle(&mut self, mut outgoing: Box<Outgoing>) {
         let is_small = outgoing.memory_bytes() <= SPARE_OUTGOING_BYTES_MAX || planted!(ReturnKeepsLarge);
         if self.spare.len() < SPARE_OUTGOINGS_MAX && is_small {
@@ -577,9 +556,17 @@ enum Said {
     Sent { bytes: u64, is_all: bool },
     Ready,
     Failed,
+    Unready,
+    Held,
     Tick,
     TurnedAway,
 }
+
+#[path = "worker_cold.rs"]
+mod cold;
+
+#[path = "worker_drain.rs"]
+mod drain;
 
 #[cfg(any(test, fuzzing))]
 #[path = "worker_fuzz.rs"]

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use super::super::addresses::Addresses;
+use super::super::balance::{Loads, Neighbours};
 use super::super::content::{Content, Deliver, TaskDone};
 use super::super::event::Reporter;
 use super::super::generation::Generation;
@@ -130,6 +131,7 @@ impl House {
         let socket = Arc::new(Listener::nowhere(Peer::Unix).expect("a socket"));
         let parts = Parts {
             addresses: Arc::new(Addresses::new(limits.connections_per_address_max)),
+            neighbours: Neighbours::new(0, Arc::new(Loads::new(1)), unbounded().1, limits.connections_max),
             content,
             limits,
             listeners: vec![Listening { socket: Some(socket), local: None }],

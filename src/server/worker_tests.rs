@@ -49,6 +49,35 @@ fn a_drain_closes_idle_connections_at_once_and_answers_what_has_arrived() {
     assert_eq!(idle.ending(), Some(ClientEnding::Finished));
 }
 
+/// Its socket is on its way from the worker that accepted it, and nobody else would answer it.
+#[test]
+fn a_drain_waits_for_what_another_worker_is_handing_over_and_answers_it() {
+    let shelf = Shelf::new();
+    let mut house = House::new(1, Climate::with_neighbour(), &shelf);
+    let stay: Vec<_> = (0..2).map(|_| house.clients.connect(0)).collect();
+    house.turn_until(|house| house.counts().connections_open == 2);
+    let guest = Guest::plain(&house.clients, vec![Ask::who(7)], 1);
+    house.turn_until(|house| house.next_door.on_the_way() == 1);
+    house.drain(Duration::from_secs(30));
+    while house.turn() {}
+    let got = String::from_utf8(guest.client.got()).unwrap();
+    assert!(got.starts_with("HTTP/1.1 200 ") && got.contains("\r\nConnection: close\r\n"), "{got:?}");
+    assert!(stay.iter().all(|client| client.ending() == Some(ClientEnding::Finished)));
+    let counts = house.counts();
+    assert_eq!((counts.connections_accepted, counts.connections_handed_over), (3, 1));
+    house.finish(true);
+
+    // The time is over while it is on its way: it is cut, and counted.
+    let mut house = House::new(1, Climate::with_neighbour(), &shelf);
+    let clients: Vec<_> = (0..3).map(|_| house.clients.connect(0)).collect();
+    house.turn_until(|house| house.next_door.on_the_way() == 1);
+    house.drain(Duration::ZERO);
+    while house.turn() {}
+    assert_eq!(house.counts().closed_by_drain, 3);
+    assert!(clients.iter().all(|client| client.ending() == Some(ClientEnding::Reset)));
+    house.finish(true);
+}
+
 #[test]
 fn a_hand_over_lets_idle_connections_ask_once_more() {
     let shelf = Shelf::new();
@@ -199,4 +228,115 @@ fn what_comes_late_for_a_closed_connection_does_not_touch_the_next_one_in_its_sl
         house.turn_until(|house| house.counts().connections_accepted == 2);
         serve_and_check(house, &[next], &shelf);
     }
+}
+
+/// A worker whose files are on a disk; everything was checked, and nothing of it is in memory.
+fn cold_house(shelf: &Shelf) -> House {
+    let mut house = House::new(1, Climate::on_disk(), shelf);
+    let first = house.clients.connect(0);
+    for of in [Of::BIG, Of::SMALL] {
+        first.send(&Ask::get(of).text);
+        house.turn_until(|_| first.got().ends_with(shelf.bytes(of, 1)));
+    }
+    first.finish();
+    // Time enough that nothing of it is in use.
+    for seconds in [3, 6] {
+        let until = house.clients.now().nanos + seconds * SECOND;
+        house.clients.alarm(until);
+        house.turn_until(|house| house.clients.now().nanos >= until);
+    }
+    house.cool_all();
+    house
+}
+
+/// Has all tasks done until the next one waits that is not a lookup's.
+fn until_parked(house: &mut House) {
+    while house.parked() == 0 {
+        house.turn_until(|house| house.tasks() > 0 || house.parked() > 0);
+        if house.parked() == 0 {
+            house.do_task(0, None);
+        }
+    }
+}
+
+#[test]
+fn a_send_whose_content_is_cold_waits_for_its_task_and_is_whole() {
+    let shelf = Shelf::new();
+    let mut house = cold_house(&shelf);
+    let guests: Vec<_> =
+        (0..3).map(|_| Guest::plain(&house.clients, vec![Ask::get(Of::BIG), Ask::who(1)], 1)).collect();
+    until_parked(&mut house);
+    house.turn_until(|house| house.parked() == 3);
+    assert_eq!(house.tasks(), 1, "they share the read");
+    assert!(guests.iter().all(|guest| guest.client.got().is_empty()), "no head before its body can leave");
+    house.do_task(0, None);
+    serve_and_check(house, &guests, &shelf);
+}
+
+#[test]
+fn a_client_that_leaves_while_its_content_is_read_leaves_nothing_behind() {
+    let shelf = Shelf::new();
+    let mut house = cold_house(&shelf);
+    let client = house.clients.connect(0);
+    client.send(&Ask::get(Of::BIG).text);
+    until_parked(&mut house);
+    client.reset();
+    // Nothing is received while an answer leaves, so it is heard when the send is tried again.
+    house.do_task(0, None);
+    house.turn_until(|house| house.counts().connections_open == 0);
+    assert_eq!(house.parked(), 0);
+    house.finish(false);
+}
+
+#[test]
+fn a_read_that_fails_is_answered_500_and_the_next_request_reads_again() {
+    let shelf = Shelf::new();
+    let mut house = cold_house(&shelf);
+    let unlucky = house.clients.connect(0);
+    unlucky.send(&Ask::get(Of::BIG).text);
+    until_parked(&mut house);
+    house.do_task(0, Some(Fault::Io));
+    house.turn_until(|_| !unlucky.got().is_empty());
+    assert!(unlucky.got().starts_with(b"HTTP/1.1 500 "));
+    assert_eq!(house.counts().content_failures, 1);
+    unlucky.finish();
+    house.turn_until(|house| house.counts().connections_open == 0);
+    let next = house.clients.connect(0);
+    next.send(&Ask::get(Of::BIG).text);
+    until_parked(&mut house);
+    house.do_task(0, None);
+    house.turn_until(|_| next.got().ends_with(shelf.bytes(Of::BIG, 1)));
+    house.finish(false);
+}
+
+#[test]
+fn a_disk_that_does_not_answer_costs_its_client_a_503_after_a_while() {
+    let shelf = Shelf::new();
+    let mut house = cold_house(&shelf);
+    let client = house.clients.connect(0);
+    client.send(&Ask::get(Of::BIG).text);
+    until_parked(&mut house);
+    let before = house.clients.now().nanos;
+    house.turn_until(|_| !client.got().is_empty());
+    assert!(client.got().starts_with(b"HTTP/1.1 503 "));
+    let waited = house.clients.now().nanos - before;
+    assert!((30 * SECOND..31 * SECOND).contains(&waited), "{waited}");
+    assert_eq!(house.counts().closed_send_time, 0);
+    client.finish();
+    house.turn_until(|house| house.counts().connections_open == 0);
+    house.finish(false);
+}
+
+#[test]
+fn a_swap_lets_a_send_that_waits_end_with_the_old_content() {
+    let shelf = Shelf::new();
+    let mut house = cold_house(&shelf);
+    let client = house.clients.connect(0);
+    client.send(&Ask::get(Of::BIG).text);
+    until_parked(&mut house);
+    house.swap(&shelf, None);
+    house.turn_until(|house| house.adopted() == 2);
+    house.do_task(0, None);
+    house.turn_until(|_| client.got().ends_with(shelf.bytes(Of::BIG, 1)));
+    house.finish(false);
 }

@@ -67,6 +67,11 @@ pub(crate) fn install() -> io::Result<()> {
     Ok(())
 }
 
+/// Whether there is a routine for this processor.
+pub(crate) fn is_supported() -> bool {
+    arch::SUPPORTED
+}
+
 /// Whether SIGBUS comes to our handler now. One system call: ask when a mapping is made, not at each read.
 pub(crate) fn is_installed() -> bool {
     current_action().is_ok_and(|action| action.sa_sigaction == handler_address())

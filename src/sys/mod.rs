@@ -3,6 +3,7 @@
 //! Nothing here decides anything: no retry policy, no queue, no notion of a connection. What a call needs for its
 //! safety is held by the types (`OwnedFd`, slices), and what cannot be held is proved at the block that relies on it.
 
+mod address;
 pub(crate) mod epoll;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -10,7 +11,9 @@ pub(crate) mod file;
 pub(crate) mod guard;
 pub(crate) mod landlock;
 pub(crate) mod pass;
+pub(crate) mod probe;
 pub(crate) mod process;
+pub(crate) mod quota;
 pub(crate) mod sendfile;
 pub(crate) mod socket;
 pub(crate) mod thread;
@@ -18,8 +21,9 @@ pub(crate) mod time;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) mod uring;
 
+pub(crate) use address::Peer;
 pub(crate) use file::ContentFile;
-pub(crate) use socket::{Listener, Peer, Socket};
+pub(crate) use socket::{Listener, Socket};
 
 /// Error numbers that others tell apart.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]

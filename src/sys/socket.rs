@@ -1,9 +1,10 @@
 //! Stream sockets: listeners, connections, and where they come from.
 
+use super::address::{Peer, Storage};
 use super::{checked, counted, retried};
 use std::ffi::c_int;
 use std::io::{self, IoSlice};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::os::unix::net::{UnixDatagram, UnixListener};
@@ -13,23 +14,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Connections that may wait to be accepted. The kernel takes the smaller of this and `net.core.somaxconn` (4096 since
 /// Linux 5.4); a burst beyond it waits for the client's next SYN, a second later.
 pub(crate) const BACKLOG_CONNECTIONS: c_int = 4096;
-
-/// One end of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Peer {
-    Inet(SocketAddr),
-    /// A Unix socket; clients of one have no name.
-    Unix,
-}
-
-impl std::fmt::Display for Peer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Peer::Inet(address) => write!(f, "{address}"),
-            Peer::Unix => f.write_str("unix"),
-        }
-    }
-}
 
 /// Sizes of a connection's buffers in the kernel, where the kernel is not to choose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -131,6 +115,21 @@ impl Listener {
     /// Out of descriptors.
     pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
         self.socket.try_clone()
+    }
+
+    /// Has the kernel keep a TCP connection to itself until its first bytes have come, or until about `seconds` have passed.
+    /// A unix socket has no such thing.
+    ///
+    /// # Errors
+    /// What the kernel says: an Internet socket that is not TCP.
+    pub(crate) fn defer_accept(&self, seconds: u32) -> io::Result<()> {
+        match self.local {
+            Peer::Inet(_) => {
+                let seconds = c_int::try_from(seconds).unwrap_or(c_int::MAX);
+                set_int_option(self.socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_DEFER_ACCEPT, &[seconds])
+            }
+            Peer::Unix => Ok(()),
+        }
     }
 
     /// A listener that says it listens at `local`, and that nobody can connect to: for backends that make up their
@@ -364,73 +363,9 @@ fn send_flags(more: bool) -> c_int {
     libc::MSG_NOSIGNAL | if more { libc::MSG_MORE } else { 0 }
 }
 
-/// Room for any socket address.
-struct Storage {
-    storage: libc::sockaddr_storage,
-    /// Bytes of `storage` that mean something, or its room before a call that fills it.
-    len: libc::socklen_t,
-}
-
-impl Storage {
-    const ROOM: libc::socklen_t = size_of::<libc::sockaddr_storage>() as libc::socklen_t;
-
-    fn empty() -> Storage {
-        // SAFETY: a C struct of integers, for which zero is valid.
-        Storage { storage: unsafe { std::mem::zeroed() }, len: Storage::ROOM }
-    }
-
-    fn of(address: SocketAddr) -> Storage {
-        let mut storage = Storage::empty();
-        match address {
-            SocketAddr::V4(address) => storage.set(libc::sockaddr_in {
-                sin_family: libc::AF_INET as libc::sa_family_t,
-                sin_port: address.port().to_be(),
-                sin_addr: libc::in_addr { s_addr: u32::from_ne_bytes(address.ip().octets()) },
-                sin_zero: [0; 8],
-            }),
-            SocketAddr::V6(address) => storage.set(libc::sockaddr_in6 {
-                sin6_family: libc::AF_INET6 as libc::sa_family_t,
-                sin6_port: address.port().to_be(),
-                sin6_flowinfo: address.flowinfo(),
-                sin6_addr: libc::in6_addr { s6_addr: address.ip().octets() },
-                sin6_scope_id: address.scope_id(),
-            }),
-        }
-        storage
-    }
-
-    fn set<T: Copy>(&mut self, address: T) {
-        assert!(size_of::<T>() <= size_of::<libc::sockaddr_storage>());
-        // SAFETY: there is room for a T (asserted), and sockaddr_storage is aligned for every socket address.
-        unsafe { (&raw mut self.storage).cast::<T>().write(address) };
-        self.len = size_of::<T>() as libc::socklen_t;
-    }
-
-    fn address(&mut self) -> *mut libc::sockaddr {
-        (&raw mut self.storage).cast()
-    }
-
-    fn address_ref(&self) -> *const libc::sockaddr {
-        (&raw const self.storage).cast()
-    }
-
-    fn peer(&self) -> Peer {
-        let (family, len) = (c_int::from(self.storage.ss_family), self.len as usize);
-        if family == libc::AF_INET && len >= size_of::<libc::sockaddr_in>() {
-            // SAFETY: the storage is larger than a sockaddr_in and aligned for it; any bytes are a valid one.
-            let address = unsafe { (&raw const self.storage).cast::<libc::sockaddr_in>().read() };
-            let host = Ipv4Addr::from(address.sin_addr.s_addr.to_ne_bytes());
-            return Peer::Inet(SocketAddrV4::new(host, u16::from_be(address.sin_port)).into());
-        }
-        if family == libc::AF_INET6 && len >= size_of::<libc::sockaddr_in6>() {
-            // SAFETY: the storage is larger than a sockaddr_in6 and aligned for it; any bytes are a valid one.
-            let address = unsafe { (&raw const self.storage).cast::<libc::sockaddr_in6>().read() };
-            let host = Ipv6Addr::from(address.sin6_addr.s6_addr);
-            let port = u16::from_be(address.sin6_port);
-            return Peer::Inet(SocketAddrV6::new(host, port, address.sin6_flowinfo, address.sin6_scope_id).into());
-        }
-        Peer::Unix
-    }
+/// A TCP socket that is nowhere yet.
+pub(super) fn unconnected() -> io::Result<OwnedFd> {
+    stream_socket(libc::AF_INET)
 }
 
 fn stream_socket(family: c_int) -> io::Result<OwnedFd> {
@@ -551,6 +486,22 @@ mod tests {
             let flags = unsafe { libc::fcntl(socket.as_raw_fd(), query) };
             assert_ne!(flags & wanted, 0);
         }
+    }
+
+    #[test]
+    fn a_deferred_connection_is_accepted_with_its_bytes() {
+        let listener = Listener::bind_inet("127.0.0.1:0".parse().unwrap()).unwrap();
+        listener.defer_accept(60).unwrap();
+        let Peer::Inet(local) = listener.local() else { panic!() };
+        let mut silent = TcpStream::connect(local).unwrap();
+        let mut speaks = TcpStream::connect(local).unwrap();
+        io::Write::write_all(&mut speaks, b"x").unwrap();
+        let (socket, peer) = accepted(&listener);
+        assert_eq!(peer, Peer::Inet(speaks.local_addr().unwrap()), "not the one that came first");
+        assert_eq!(socket.recv(&mut [0; 8]).unwrap(), 1, "its bytes are there already");
+        assert!(matches!(listener.accept(), Accepting::Empty));
+        io::Write::write_all(&mut silent, b"x").unwrap();
+        assert_eq!(accepted(&listener).1, Peer::Inet(silent.local_addr().unwrap()));
     }
 
     #[test]

@@ -19,24 +19,63 @@ pub(crate) fn block_broken_pipe_signal() -> io::Result<()> {
     }
 }
 
-/// The numbers of the processor cores that the calling thread may run on, in order. Empty where the kernel does not say
-/// (more than 1024 cores).
+/// Words of a set of cores, at first and at most: 1024 cores, as the C library has it, and far more than any machine's.
+const CORE_WORDS: usize = 1024 / WORD_BITS;
+const CORE_WORDS_MAX: usize = 64 * CORE_WORDS;
+const WORD_BITS: usize = libc::c_ulong::BITS as usize;
+
+/// The numbers of the processor cores that the calling thread may run on, in order. Empty where the kernel does not say.
 pub(crate) fn allowed_cores() -> Vec<usize> {
-    // SAFETY: a set of bits, for which zero is valid.
-    let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-    // SAFETY: `set` is valid for writing its own size; 0 is the calling thread.
-    if unsafe { libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &mut set) } == -1 {
-        return Vec::new();
+    let mut set = vec![0 as libc::c_ulong; CORE_WORDS];
+    loop {
+        // SAFETY: `set` is valid for writing its own size; 0 is the calling thread. The kernel takes a set of any size.
+        match checked(unsafe { libc::sched_getaffinity(0, size_of_val(&set[..]), set.as_mut_ptr().cast()) }) {
+            Ok(_) => break,
+            // The kernel counts with more cores than there is room for.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) && set.len() < CORE_WORDS_MAX => {
+                set.resize(set.len() * 4, 0);
+            }
+            Err(_) => return Vec::new(),
+        }
     }
-    // SAFETY: the core is below CPU_SETSIZE, the number of bits of the set.
-    (0..libc::CPU_SETSIZE as usize).filter(|&core| unsafe { libc::CPU_ISSET(core, &set) }).collect()
+    (0..set.len() * WORD_BITS).filter(|core| set[core / WORD_BITS] >> (core % WORD_BITS) & 1 == 1).collect()
+}
+
+/// Has the calling thread run on this core only.
+///
+/// # Errors
+/// What the kernel says: the core is not there, or not allowed.
+pub(crate) fn pin(core: usize) -> io::Result<()> {
+    let mut set = vec![0 as libc::c_ulong; (core / WORD_BITS + 1).max(CORE_WORDS)];
+    set[core / WORD_BITS] |= 1 << (core % WORD_BITS);
+    // SAFETY: `set` is valid for reading its own size; 0 is the calling thread.
+    checked(unsafe { libc::sched_setaffinity(0, size_of_val(&set[..]), set.as_ptr().cast()) })?;
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::{allowed_cores, pin};
+
     #[test]
     fn a_thread_may_run_somewhere() {
-        let cores = super::allowed_cores();
+        let cores = allowed_cores();
         assert!(!cores.is_empty() && cores.windows(2).all(|pair| pair[0] < pair[1]), "{cores:?}");
+    }
+
+    #[test]
+    fn a_pinned_thread_runs_on_one_core_and_a_core_that_is_not_there_is_an_error() {
+        let cores = allowed_cores();
+        let last = *cores.last().unwrap();
+        // In a thread of its own: the others stay as they are.
+        std::thread::spawn(move || {
+            pin(last).unwrap();
+            assert_eq!(allowed_cores(), [last]);
+            assert!(pin(60_000).is_err());
+            assert_eq!(allowed_cores(), [last]);
+        })
+        .join()
+        .unwrap();
+        assert_eq!(allowed_cores(), cores);
     }
 }

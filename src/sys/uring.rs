@@ -4,11 +4,11 @@
 //! provided buffers only, and sends are plain calls. So the kernel writes to the memory of [`Buffers`] and to nothing else,
 //! and that memory is let go of when no operation is left.
 
-use io_uring::types::{BufRingEntry, CancelBuilder, Fd, SubmitArgs, Timespec};
+use io_uring::types::{BufRingEntry, Fd, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::ptr::NonNull;
 use std::slice;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -28,7 +28,7 @@ const GROUP: u16 = 0;
 const IS_ACCEPT: u64 = 1 << 31;
 
 /// Who an operation is: the number below, and which use of it above. The bit between says that it accepts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Operation {
     pub(crate) number: u32,
     pub(crate) serial: u32,
@@ -86,23 +86,87 @@ pub(crate) enum Times {
     Again,
 }
 
+/// What saves work and is not in every kernel. Each is left out by itself where it is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Features {
+    /// IORING_SETUP_SINGLE_ISSUER (Linux 6.0): the kernel knows that one thread uses the ring.
+    pub(crate) single_issuer: bool,
+    /// IORING_SETUP_DEFER_TASKRUN (6.1): work for that thread waits until it asks. Needs the one above.
+    pub(crate) deferred_work: bool,
+    /// IORING_SETUP_COOP_TASKRUN (5.19): such work interrupts nobody. The one above has this in it.
+    pub(crate) cooperative_work: bool,
+    /// Provided buffer rings (5.19): an idle connection holds no buffer. Without them: a poll, then a plain receive.
+    pub(crate) buffer_ring: bool,
+    /// IORING_RECV_MULTISHOT (6.0): a receive goes on by itself. Without it each is asked for.
+    pub(crate) receive_again: bool,
+}
+
+impl Features {
+    /// Those of Linux 6.1 and newer.
+    pub(crate) const ALL: Features = Features {
+        single_issuer: true,
+        deferred_work: true,
+        cooperative_work: true,
+        buffer_ring: true,
+        receive_again: true,
+    };
+}
+
 pub(crate) struct Kernel {
     ring: IoUring,
-    buffers: Buffers,
+    features: Features,
+    /// None where the kernel has no rings of them.
+    buffers: Option<Buffers>,
     events: VecDeque<Event>,
     /// Operations pushed whose last event has not been taken from the ring.
     in_flight: usize,
 }
 
 impl Kernel {
-    /// A ring of the calling thread, which alone may use it.
+    /// A ring of the calling thread, which alone may use it. `wanted`: what it uses of what the kernel has.
     ///
     /// # Errors
-    /// `Unsupported` below Linux 5.19; what the kernel says where it forbids rings, or has no memory for one.
-    pub(crate) fn new() -> io::Result<Kernel> {
-        let ring = build()?;
-        let buffers = Buffers::new(&ring)?;
-        Ok(Kernel { ring, buffers, events: VecDeque::new(), in_flight: 0 })
+    /// `Unsupported` below Linux 5.13; what the kernel says where it forbids rings, or has no memory for one.
+    pub(crate) fn new(wanted: Features) -> io::Result<Kernel> {
+        let (ring, mut features) = build(wanted)?;
+        // Waits with an end (5.11), and polls that go on by themselves, which came with this one (5.13).
+        if !(ring.params().is_feature_ext_arg() && ring.params().is_feature_resource_tagging()) {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
+        let buffers = match wanted.buffer_ring.then(|| Buffers::new(&ring)) {
+            Some(Err(error)) if error.raw_os_error() != Some(libc::EINVAL) => return Err(error),
+            made => made.and_then(Result::ok),
+        };
+        features.buffer_ring = buffers.is_some();
+        // A receive that goes on takes its buffers from such a ring. Whether the kernel has it, the first one tells.
+        features.receive_again = wanted.receive_again && features.buffer_ring;
+        Ok(Kernel { ring, features, buffers, events: VecDeque::new(), in_flight: 0 })
+    }
+
+    /// What this ring uses. Receives that go on are believed until [`Kernel::knows_receive_again`], or one of them, says
+    /// otherwise.
+    pub(crate) fn features(&self) -> Features {
+        self.features
+    }
+
+    /// Tries whether the kernel knows receives that go on by themselves. For a ring that nothing else was asked of.
+    pub(crate) fn knows_receive_again(&mut self) -> io::Result<bool> {
+        if !self.features.receive_again {
+            return Ok(false);
+        }
+        let (near, far) = std::os::unix::net::UnixStream::pair()?;
+        let receive = Operation { number: 0, serial: 1 };
+        self.receive(near.as_fd(), Times::Again, receive);
+        // The end of the stream is told by both kinds of kernels, and ends the operation.
+        drop(far);
+        let mut knows = false;
+        while self.in_flight > 0 {
+            self.enter(None)?;
+            while let Some(event) = self.next_event() {
+                knows |= matches!(event.outcome, Outcome::Done);
+            }
+        }
+        Ok(knows)
     }
 
     /// Accepts one connection from `listener`. The socket is non-blocking and closed on exec.
@@ -114,6 +178,7 @@ impl Kernel {
         self.push(entry, data_of(operation) | IS_ACCEPT);
     }
 
+    /// Receives into a buffer of the ring; there must be one ([`Features::buffer_ring`]).
     pub(crate) fn receive(&mut self, socket: BorrowedFd<'_>, times: Times, operation: Operation) {
         let socket = Fd(socket.as_raw_fd());
         let entry = match times {
@@ -142,10 +207,6 @@ impl Kernel {
     pub(crate) fn cancel(&mut self, target: Operation, is_accept: bool, operation: Operation) {
         let target = data_of(target) | if is_accept { IS_ACCEPT } else { 0 };
         self.push(opcode::AsyncCancel::new(target).build(), data_of(operation));
-    }
-
-    fn cancel_all(&mut self, operation: Operation) {
-        self.push(opcode::AsyncCancel2::new(CancelBuilder::any().all()).build(), data_of(operation));
     }
 
     /// Hands over what was pushed and takes events. Waits for one when there are none, for `nanos` at most; `Some(0)` does
@@ -179,26 +240,37 @@ impl Kernel {
 
     /// The bytes of a buffer that came with [`Outcome::Bytes`].
     pub(crate) fn bytes(&self, buffer: u16) -> &[u8] {
-        self.buffers.bytes(buffer)
+        self.buffers.as_ref().map_or(&[], |buffers| buffers.bytes(buffer))
     }
 
     /// Lends a buffer to the kernel again.
     pub(crate) fn give_back(&mut self, buffer: u16) {
-        self.buffers.give(buffer);
+        if let Some(buffers) = &mut self.buffers {
+            buffers.give(buffer);
+        }
     }
 
-    /// Ends everything that is under way and waits for it. `operation` is a number that nothing else has.
-    pub(crate) fn end_all(&mut self, operation: Operation) {
+    /// Ends everything that is under way and waits for it. `all`: each operation, and whether it accepts; `operation` is a
+    /// number that none of them has. One by one, since older kernels cannot be asked for all at once.
+    pub(crate) fn end_all(&mut self, all: impl Iterator<Item = (Operation, bool)>, operation: Operation) {
+        let mut left: BTreeSet<(Operation, bool)> = all.collect();
         // An operation may be on its way from one wait to the next when it is cancelled, so it is said again.
         for _ in 0..END_ROUNDS_MAX {
-            self.cancel_all(operation);
-            // The cancel itself tells something, so this ends.
-            if self.enter(None).is_err() {
+            for &(target, is_accept) in &left {
+                self.cancel(target, is_accept, operation);
+            }
+            // The cancels themselves tell something, so this ends.
+            if self.in_flight > 0 && self.enter(None).is_err() {
                 return;
             }
             for event in std::mem::take(&mut self.events) {
                 if let Outcome::Bytes(buffer) = event.outcome {
                     self.give_back(buffer);
+                }
+                if event.is_last {
+                    let ended = event.operation;
+                    left.remove(&(ended, false));
+                    left.remove(&(ended, true));
                 }
             }
             if self.in_flight == 0 {
@@ -232,19 +304,23 @@ impl Kernel {
 
     /// Takes what the kernel has told.
     fn collect(&mut self) {
-        let Kernel { ring, buffers, events, in_flight } = self;
+        let Kernel { ring, buffers, events, in_flight, .. } = self;
         for entry in ring.completion() {
             let is_last = !cqueue::more(entry.flags());
             *in_flight -= usize::from(is_last);
             let buffer = cqueue::buffer_select(entry.flags());
             let outcome = match (buffer, entry.result()) {
                 (Some(buffer), length @ 1..) => {
-                    buffers.take(buffer, length as u32);
+                    if let Some(buffers) = buffers {
+                        buffers.take(buffer, length as u32);
+                    }
                     Outcome::Bytes(buffer)
                 }
                 (Some(buffer), result) => {
-                    buffers.take(buffer, 0);
-                    buffers.give(buffer);
+                    if let Some(buffers) = buffers {
+                        buffers.take(buffer, 0);
+                        buffers.give(buffer);
+                    }
                     if result == 0 { Outcome::Done } else { Outcome::failed(-result) }
                 }
                 (None, descriptor @ 0..) if entry.user_data() & IS_ACCEPT != 0 => {
@@ -264,8 +340,10 @@ const END_ROUNDS_MAX: u32 = 1000;
 
 impl Drop for Kernel {
     fn drop(&mut self) {
-        if self.in_flight == 0 && self.ring.submitter().unregister_buf_ring(GROUP).is_ok() {
-            self.buffers.unmap();
+        if let Some(buffers) = &mut self.buffers {
+            if self.in_flight == 0 && self.ring.submitter().unregister_buf_ring(GROUP).is_ok() {
+                buffers.unmap();
+            }
         }
         // Else the kernel may still write there: the memory stays mapped. The ring is closed in any case.
     }
@@ -286,32 +364,42 @@ fn operation_of(data: u64) -> Operation {
     Operation { number: (data & (IS_ACCEPT - 1)) as u32, serial: (data >> 32) as u32 }
 }
 
-/// Makes the ring with the newest of the flags that save work; an older kernel refuses those it does not know.
-fn build() -> io::Result<IoUring> {
+/// Makes the ring with the most of the flags that save work; an older kernel refuses those it does not know.
+fn build(wanted: Features) -> io::Result<(IoUring, Features)> {
+    let none = Features {
+        single_issuer: false,
+        deferred_work: false,
+        cooperative_work: false,
+        buffer_ring: false,
+        receive_again: false,
+    };
+    let cooperative = Features { cooperative_work: true, ..none };
+    let single = Features { single_issuer: true, ..cooperative };
+    let deferred = Features { single_issuer: true, deferred_work: true, ..none };
+    let is_wanted = |step: &Features| {
+        (wanted.single_issuer || !step.single_issuer)
+            && (wanted.deferred_work || !step.deferred_work)
+            && (wanted.cooperative_work || !step.cooperative_work)
+    };
     let mut refusal = io::Error::from(io::ErrorKind::Unsupported);
-    for flags in [Flags::Deferred, Flags::Cooperative, Flags::None] {
+    for step in [deferred, single, cooperative, none].into_iter().filter(is_wanted) {
         let mut builder = IoUring::builder();
         builder.setup_cqsize(COMPLETIONS).setup_clamp();
-        match flags {
-            // Linux 6.1: work for this thread waits until it asks.
-            Flags::Deferred => builder.setup_single_issuer().setup_defer_taskrun(),
-            // Linux 5.19: that work interrupts nobody.
-            Flags::Cooperative => builder.setup_coop_taskrun(),
-            Flags::None => &mut builder,
-        };
+        if step.single_issuer {
+            builder.setup_single_issuer();
+        }
+        if step.deferred_work {
+            builder.setup_defer_taskrun();
+        }
+        if step.cooperative_work {
+            builder.setup_coop_taskrun();
+        }
         match builder.build(SUBMISSIONS) {
             Err(error) if error.raw_os_error() == Some(libc::EINVAL) => refusal = error,
-            outcome => return outcome,
+            outcome => return Ok((outcome?, step)),
         }
     }
     Err(refusal)
-}
-
-#[derive(Clone, Copy)]
-enum Flags {
-    Deferred,
-    Cooperative,
-    None,
 }
 
 /// Buffers that the kernel takes from by itself: a ring of entries, then the memory.

@@ -1,7 +1,8 @@
 //! Sends bytes and reads the answers, with a reader that believes nothing.
 
 use crate::site;
-use badgerserver::{TestClient, TestResponse};
+use crate::ways::Client;
+use badgerserver::TestResponse;
 
 /// Requests are written with `|` for CR LF.
 pub(crate) fn bytes_of(text: &str) -> Vec<u8> {
@@ -50,7 +51,7 @@ pub(crate) fn check_bytes(bytes: &[u8], expected: &str) -> Vec<TestResponse> {
 
 /// One request without a body, and its answer, checked.
 #[track_caller]
-pub(crate) fn ask(client: &mut TestClient, method: &str, target: &str, fields: &[(&str, &str)]) -> TestResponse {
+pub(crate) fn ask(client: &mut Client, method: &str, target: &str, fields: &[(&str, &str)]) -> TestResponse {
     let answer = client.request(method, target, fields);
     check_answer(&answer, method == "HEAD");
     answer

@@ -1,8 +1,9 @@
 //! Preconditions: which count, in which order, and what they come to.
 
 use crate::answers::{ask, check};
-use crate::site::{CHANGED, NOW, client};
-use badgerserver::{Response, Router, TestClient};
+use crate::site::{CHANGED, COMING, NOW, client};
+use crate::ways::Client;
+use badgerserver::{Response, Router};
 
 const EARLIER: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
 const SAME: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
@@ -159,8 +160,8 @@ fn two_digits_are_a_year_no_more_than_fifty_years_ahead() {
         (2026, "Tuesday, 01-Jan-68 00:00:00 GMT", true),
     ] {
         let now = if year == 2016 { NOW } else { NOW + 315_532_800 };
-        let router = Router::new().get("/", |_| Response::text("x").last_modified(1_465_000_000));
-        let mut client = TestClient::new(router).unwrap().at(now);
+        let router = || Router::new().get("/", |_| Response::text("x").last_modified(1_465_000_000));
+        let mut client = Client::new(router).at(now);
         let answer = ask(&mut client, "GET", "/", &[("If-Modified-Since", date)]);
         assert_eq!(answer.status(), if is_later { 304 } else { 200 }, "{date} in {year}");
     }
@@ -232,6 +233,44 @@ fn what_a_method_has_changed_is_not_denied() {
 }
 
 #[test]
+fn a_handler_that_asks_changes_nothing_that_a_condition_guards() {
+    // (field, what it comes to for something that is there, for what is not there yet, for a tag with a quote too many)
+    for (name, value, kept, unkept, misquoted) in [
+        ("If-Match", "\"kept\"", 204, 412, 412),
+        ("If-Match", "\"x\", \"kept\"", 204, 412, 412),
+        ("If-Match", "W/\"kept\"", 412, 412, 412),
+        ("If-Match", "\"x\"", 412, 412, 412),
+        ("If-Match", "x", 412, 412, 412),
+        ("If-Match", "*", 204, 412, 412),
+        ("If-None-Match", "*", 412, 204, 412),
+        ("If-None-Match", "\"kept\"", 412, 204, 412),
+        ("If-None-Match", "W/\"kept\"", 412, 204, 412),
+        ("If-None-Match", "\"x\"", 204, 204, 412),
+        ("If-Unmodified-Since", SAME, 204, 204, 412),
+        ("If-Unmodified-Since", EARLIER, 412, 204, 412),
+        ("If-Unmodified-Since", "x", 204, 204, 412),
+        ("If-Modified-Since", LATER, 204, 204, 412),
+        ("X-A", "b", 204, 204, 204),
+    ] {
+        for (target, expected) in [("/kept", kept), ("/unkept", unkept), ("/misquoted", misquoted)] {
+            assert_eq!(
+                ask(&mut client(), "PUT", target, &[(name, value)]).status(),
+                expected,
+                "{target} {name}: {value}"
+            );
+        }
+    }
+    for (fields, expected) in [
+        ([("If-Match", "\"kept\""), ("If-Unmodified-Since", EARLIER)], 204),
+        ([("If-Match", "\"kept\""), ("If-None-Match", "*")], 412),
+        ([("If-Unmodified-Since", SAME), ("If-None-Match", "\"x\"")], 204),
+        ([("If-None-Match", "\"x\""), ("If-Modified-Since", LATER)], 204),
+    ] {
+        assert_eq!(ask(&mut client(), "PUT", "/kept", &fields).status(), expected, "{fields:?}");
+    }
+}
+
+#[test]
 fn if_range_holds_for_the_very_same_only() {
     for (value, expected) in [
         ("TAG", 206),
@@ -287,8 +326,8 @@ fn last_modified_is_never_later_than_date() {
             assert_eq!(seen, (status, Some("Tue, 01 Nov 2016 00:00:00 GMT"), Some("Tue, 01 Nov 2016 00:00:00 GMT")));
         }
         // Once it has come it is what it is.
-        let answer = ask(&mut client().at(NOW + 2000), "GET", target, &[]);
-        assert_eq!(answer.header("Last-Modified"), Some("Tue, 01 Nov 2016 00:16:40 GMT"), "{target}");
+        let answer = ask(&mut client().at(COMING + 1000), "GET", target, &[]);
+        assert_eq!(answer.header("Last-Modified"), Some("Fri, 01 Jan 2100 00:00:00 GMT"), "{target}");
     }
     let refused = ask(&mut client(), "GET", "/p/coming", &[("If-Match", "\"x\"")]);
     assert_eq!((refused.status(), refused.header("Last-Modified")), (412, refused.header("Date")));
@@ -302,9 +341,9 @@ fn last_modified_of_a_file_is_never_later_than_date() {
     for (name, bytes) in [("small", 10), ("large", 1 << 20 | 1)] {
         let file = std::fs::File::create(root.join(name)).unwrap();
         file.set_len(bytes).unwrap();
-        file.set_modified(std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(NOW + 1000)).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(COMING)).unwrap();
     }
-    let mut client = TestClient::new(Router::new().dir("/", &root).unwrap()).unwrap().at(NOW);
+    let mut client = Client::new(|| Router::new().dir("/", &root).unwrap()).dated(NOW);
     for target in ["/small", "/large"] {
         let answer = ask(&mut client, "GET", target, &[]);
         assert_eq!(answer.header("Last-Modified"), answer.header("Date"), "{target}");

@@ -1,50 +1,16 @@
-//! How long a connection lasts, and what is answered on it. The rules about its end are asked over real sockets, on each
-//! backend.
+//! How long a connection lasts, and what is answered on it. The rules about its end are looked at on each
+//! backend's own connections.
 
 use crate::answers::{bytes_of, check, check_all};
+use crate::backends::backends;
 use crate::site::{client, noise, router};
-use badgerserver::{Backend, Handle, Limits, Response, Router, Server};
+use crate::ways::{Client, PATIENCE, rest, send, serve};
+use badgerserver::{Limits, Response, Router};
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-
-/// Ends a test that has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Those that run here.
-fn backends() -> impl Iterator<Item = Backend> {
-    [Backend::Epoll, Backend::IoUring].into_iter().filter(|backend| match backend.check() {
-        Ok(()) => true,
-        Err(why) => {
-            println!("skipped: {why}");
-            false
-        }
-    })
-}
-
-fn serve(backend: Backend, limits: Limits) -> Handle {
-    let builder = Server::builder().backend(backend).workers(1).limits(limits).listen("127.0.0.1:0");
-    let server = builder.start(router()).unwrap();
-    assert_eq!(server.backend(), backend.to_string());
-    server
-}
-
-/// A connection, and what was sent on it.
-fn send(server: &Handle, text: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(server.addresses()[0].inet().unwrap()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.write_all(&bytes_of(text)).unwrap();
-    stream
-}
-
-/// All that comes until the server closes.
-fn rest(stream: &mut TcpStream) -> String {
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).unwrap();
-    String::from_utf8_lossy(&bytes).into_owned()
-}
 
 #[test]
 fn a_connection_lasts_as_its_version_and_its_fields_say() {
@@ -87,12 +53,13 @@ fn close_wins_whatever_else_stands_there() {
 #[test]
 fn nothing_behind_the_last_request_is_done() {
     let calls = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&calls);
-    let router = Router::new().get("/", move |_| {
-        counted.fetch_add(1, Ordering::Relaxed);
-        Response::text("x")
+    let mut client = Client::new(|| {
+        let counted = Arc::clone(&calls);
+        Router::new().get("/", move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            Response::text("x")
+        })
     });
-    let mut client = badgerserver::TestClient::new(router).unwrap();
     let get = "GET / HTTP/1.1|Host: a||";
     for (text, answers, done) in [
         (format!("GET / HTTP/1.1|Host: a|Connection: close||{get}{get}"), 1, 1),
@@ -103,7 +70,7 @@ fn nothing_behind_the_last_request_is_done() {
     ] {
         calls.store(0, Ordering::Relaxed);
         assert_eq!(client.bytes(&bytes_of(&text)).len(), answers, "{text}");
-        assert_eq!(calls.load(Ordering::Relaxed), done, "{text}");
+        assert_eq!(calls.load(Ordering::Relaxed), done * client.ways(), "{text}");
     }
 }
 
@@ -145,7 +112,7 @@ fn an_offer_to_upgrade_is_ignored() {
 #[test]
 fn the_server_closes_behind_its_last_answer() {
     for backend in backends() {
-        let server = serve(backend, Limits::default());
+        let server = serve(backend, Limits::default(), router());
         for (text, status) in [
             ("GET /p/plain HTTP/1.1|Host: a|Connection: close||", "200"),
             ("GET /p/plain HTTP/1.0||", "200"),
@@ -168,7 +135,7 @@ fn the_server_closes_behind_its_last_answer() {
 #[test]
 fn the_last_answer_arrives_though_the_client_still_sends() {
     for backend in backends() {
-        let server = serve(backend, Limits::default());
+        let server = serve(backend, Limits::default(), router());
         let mut stream = send(&server, "GET /p/plain HTTP/1.1|Host: a|Content-Length: 5000000||");
         // What is on its way when the answer leaves would make a reset of an end that does not wait.
         for _ in 0..50 {
@@ -189,7 +156,7 @@ fn the_last_answer_arrives_though_the_client_still_sends() {
 #[test]
 fn a_request_that_breaks_off_is_none() {
     for backend in backends() {
-        let server = serve(backend, Limits::default());
+        let server = serve(backend, Limits::default(), router());
         for text in [
             "",
             "GET /p/plain HTTP/1.1|Host: a|",
@@ -213,7 +180,7 @@ fn a_request_that_breaks_off_is_none() {
 /// The 100 comes before the body, and the final answer behind it.
 pub(crate) fn final_answer_follows_100() {
     for backend in backends() {
-        let server = serve(backend, Limits::default());
+        let server = serve(backend, Limits::default(), router());
         let head = "POST /change HTTP/1.1|Host: a|Connection: close|Expect: 100-continue|Content-Length: 5||";
         let mut stream = send(&server, head);
         let mut interim = [0; 25];
@@ -230,7 +197,7 @@ pub(crate) fn a_trickled_head_ends() {
     for backend in backends() {
         let mut limits = Limits::default();
         limits.head_time_max = Duration::from_millis(200);
-        let server = serve(backend, limits);
+        let server = serve(backend, limits, router());
         let mut stream = send(&server, "GET /p/plain HTTP/1.1|Host: a|X-A: ");
         // A byte for each time that nothing comes: too slow for the head's limit of bytes.
         stream.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
@@ -256,7 +223,7 @@ fn a_request_that_does_not_come_in_time_ends() {
     for backend in backends() {
         let mut limits = Limits::default();
         limits.body_time_max = Duration::from_millis(200);
-        let server = serve(backend, limits);
+        let server = serve(backend, limits, router());
         let answer = rest(&mut send(&server, "POST /change HTTP/1.1|Host: a|Content-Length: 5||abc"));
         assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("\r\nConnection: close\r\n"), "{answer}");
         assert_eq!(server.stats().requests_body_timed_out, 1);

@@ -1,11 +1,14 @@
 //! RFC 9110 and RFC 9112 for an origin server, rule by rule: `table.rs` says what each rule is and which test holds it, and
 //! the tests here look at the table: each test it names exists and is run, and each test that is run is named.
 //!
-//! Most rules are asked of the protocol itself, through the socketless client; those about connections over real sockets.
+//! Every rule is asked of the protocol alone and, with the same bytes, over real sockets on each backend (`ways.rs`).
 
 mod answers;
+#[path = "../backends/mod.rs"]
+mod backends;
 mod site;
 mod table;
+mod ways;
 
 mod codings;
 mod conditions;

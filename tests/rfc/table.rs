@@ -94,6 +94,7 @@ pub(crate) const RULES: &[Rule] = &[
     rule(9110, "13.1.1", Must, "a method whose If-Match is false is not performed: 412", "peers::lighttpd_ignores_if_match"),
     rule(9110, "13.1.2", Must, "If-None-Match compares weakly", "conditions::if_none_match_compares_weakly_and_is_304"),
     rule(9110, "13.1.2", Must, "a GET or HEAD whose If-None-Match is false is 304", "statuses::a_304_says_what_the_200_would_and_has_no_content"),
+    rule(9110, "13.1.2", Must, "another method whose If-None-Match is false is not performed: 412", "conditions::a_handler_that_asks_changes_nothing_that_a_condition_guards"),
     rule(9110, "13.1.3", Must, "If-Modified-Since is ignored beside If-None-Match", "conditions::a_condition_on_tags_puts_the_one_on_dates_out_of_force"),
     rule(9110, "13.1.3", Must, "If-Modified-Since is ignored when it is no date, or several", "conditions::a_date_that_is_none_is_ignored"),
     rule(9110, "13.1.3", Must, "If-Modified-Since is ignored in methods other than GET and HEAD", "conditions::if_modified_since"),

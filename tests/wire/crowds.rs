@@ -13,7 +13,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-stamp![ten_thousand_idle, slow_readers_of_a_large_file, heads_that_never_end];
+stamp![ten_thousand_idle, what_an_idle_connection_costs, slow_readers_of_a_large_file, heads_that_never_end];
 
 /// Tells a process that it is a crowd: where to, how many, and what they do.
 const CROWD: &str = "BADGER_WIRE_CROWD";
@@ -62,7 +62,7 @@ fn be_a_crowd() -> bool {
     let mut streams: Vec<TcpStream> = (0..count)
         .map(|number| {
             let mut stream = TcpStream::connect(address).unwrap();
-            if words[0] == "idle" && number % 2 == 0 {
+            if words[0] == "answered" || (words[0] == "idle" && number % 2 == 0) {
                 stream.write_all(ask.as_bytes()).unwrap();
                 assert!(stream.read(&mut [0; 512]).unwrap() > 0);
             }
@@ -77,12 +77,20 @@ fn be_a_crowd() -> bool {
             let _ = is_told.send(());
         });
         let head = b"GET / HTTP/1.1\r\nHost: wire.test\r\nX: ";
-        // One byte a fifth of a second each, until the server has had enough of all of them.
-        for at in 0.. {
+        // One byte a fifth of a second each, a hundredth of them at a time as strangers would, until this process is told
+        // to end; the server has had enough of all of them before.
+        let of_group = streams.len().div_ceil(100);
+        let mut groups: Vec<Vec<TcpStream>> = Vec::new();
+        while !streams.is_empty() {
+            groups.push(streams.split_off(streams.len().saturating_sub(of_group)));
+        }
+        'trickle: for at in 0.. {
             let byte = [*head.get(at).unwrap_or(&b'x')];
-            streams.retain_mut(|stream| stream.write_all(&byte).is_ok());
-            if told.recv_timeout(Duration::from_millis(200)) != Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
-                break;
+            for group in &mut groups {
+                group.retain_mut(|stream| stream.write_all(&byte).is_ok());
+                if told.recv_timeout(Duration::from_millis(2)) != Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+                    break 'trickle;
+                }
             }
         }
     } else {
@@ -96,6 +104,35 @@ fn patient(head_time_max: Duration) -> Limits {
     let mut limits = Limits::default();
     (limits.head_time_max, limits.idle_time_max, limits.send_time_max) = (head_time_max, HOUR, HOUR);
     limits
+}
+
+/// Most bytes of memory for one more connection that was answered and is idle.
+const IDLE_BYTES_MAX: u64 = 256;
+
+/// The slope, so that what a server has in any case does not count.
+fn what_an_idle_connection_costs(stage: &Stage) {
+    if be_a_crowd() || !stage.alone() {
+        return;
+    }
+    let most = 10_000.min(system::raise_descriptors() - OTHER_DESCRIPTORS);
+    let few = most / 10;
+    let router = Router::new().get("/", |_| Response::text("x"));
+    let server = stage.start(stage.builder().limits(patient(HOUR)), router);
+    let first = Crowd::gather(stage.name(), "answered", server.address(), few);
+    server.until("the first", |stats| stats.connections_open == few);
+    let before = own_bytes();
+    let second = Crowd::gather(stage.name(), "answered", server.address(), most - few);
+    server.until("all of them", |stats| stats.connections_open == most);
+    let after = own_bytes();
+    let each = after.saturating_sub(before) / (most - few);
+    println!(
+        "{MEASURED}{}: {before} bytes of memory with {few} idle connections, {after} with {most}: {each} each",
+        stage.backend
+    );
+    assert_memory(each, IDLE_BYTES_MAX + 1, "an idle connection, which holds no buffer");
+    first.disperse();
+    second.disperse();
+    server.until("the ends", |stats| stats.connections_open == 0);
 }
 
 fn ten_thousand_idle(stage: &Stage) {
@@ -188,7 +225,7 @@ fn times(client: &mut Client, count: usize) -> Vec<Duration> {
 }
 
 fn heads_that_never_end(stage: &Stage) {
-    const REQUESTS: usize = 4_000;
+    const REQUESTS: usize = 20_000;
     if be_a_crowd() || !stage.alone() {
         return;
     }
@@ -208,11 +245,12 @@ fn heads_that_never_end(stage: &Stage) {
     with.sort_unstable();
     let p99 = |times: &[Duration]| times[times.len() * 99 / 100];
     println!(
-        "{MEASURED}p99 of {} requests before: {:?}; of {} with {count} heads that never end: {:?}",
+        "{MEASURED}p99 of {} requests alone: {:?}; of {} while {count} heads never end: {:?}, {:.2} times as long",
         before.len(),
         p99(&before),
         with.len(),
-        p99(&with)
+        p99(&with),
+        p99(&with).as_secs_f64() / p99(&before).as_secs_f64()
     );
     // Each of them is answered 408 and closed, and nobody else is.
     let stats = server.until("the cuts", |stats| stats.requests_timed_out + stats.closed_head_time >= count);

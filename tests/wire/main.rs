@@ -35,9 +35,12 @@ mod content;
 mod stage;
 mod system;
 
+mod balance;
 mod clients;
+mod cold;
 mod crowds;
 mod damage;
+mod deferred;
 mod drain;
 mod exchanges;
 mod handlers;

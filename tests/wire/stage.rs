@@ -47,7 +47,8 @@ impl Stage {
     /// Whether this process is the test's own. If it is not, one is started and its outcome is this test's.
     pub(crate) fn alone(&self) -> bool {
         if std::env::var(ALONE).is_ok_and(|name| name == self.name) {
-            system::end_after(90);
+            // A sanitizer makes everything ten times as slow.
+            system::end_after(if is_sanitized() { 900 } else { 90 });
             return true;
         }
         let child = Command::new(std::env::current_exe().unwrap())
@@ -143,10 +144,11 @@ impl Running {
 /// # Panics
 /// When it has not come after [`LIMIT`].
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let limit = if is_sanitized() { 20 * LIMIT } else { LIMIT };
     let start = Instant::now();
     let mut looks = 0;
     while !is_so() {
-        assert!(start.elapsed() < LIMIT, "waited in vain: {what}");
+        assert!(start.elapsed() < limit, "waited in vain: {what}");
         looks += 1;
         if looks < 100 {
             std::thread::yield_now();
@@ -174,9 +176,18 @@ pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     pub(crate) fn new() -> Folder {
+        Folder::within(&std::env::temp_dir())
+    }
+
+    /// Beside this program, where no file system in memory is likely.
+    pub(crate) fn on_disk() -> Folder {
+        Folder::within(std::env::current_exe().unwrap().parent().unwrap())
+    }
+
+    fn within(folder: &Path) -> Folder {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("badger-wire-{}-{number}", std::process::id()));
+        let path = folder.join(format!("badger-wire-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         Folder(path)
     }
@@ -224,9 +235,14 @@ pub(crate) fn own_bytes() -> u64 {
     status_bytes("RssAnon:")
 }
 
+/// Whether a sanitizer is compiled in: memory and times are its own then.
+pub(crate) fn is_sanitized() -> bool {
+    std::env::var_os("BADGER_SANITIZED").is_some()
+}
+
 /// That memory has not grown by more than `bound`. Under a sanitizer, which keeps what was freed, it says nothing.
 pub(crate) fn assert_memory(grown: u64, bound: u64, what: &str) {
-    if std::env::var_os("BADGER_SANITIZED").is_some() {
+    if is_sanitized() {
         return println!("not looked at, since memory is a sanitizer's: {what}");
     }
     assert!(grown < bound, "{what}: {grown} bytes of memory, {bound} are allowed");

@@ -8,7 +8,7 @@
 
 use crate::client::{Client, request};
 use crate::content::{noise, sizes};
-use crate::stage::{Folder, Stage, skip};
+use crate::stage::{Folder, Stage, is_sanitized, skip};
 use crate::system;
 use badgerserver::{Response, Router};
 use std::io::{Read, Write};
@@ -55,7 +55,8 @@ fn lazy(address: SocketAddr) -> Client {
 fn shortest(mut ask: impl FnMut()) -> Duration {
     let mut shortest = Duration::MAX;
     for number in 0..TRIES_MAX {
-        if number >= TRIES && shortest < STALL {
+        let is_enough = if is_sanitized() { number >= 1 } else { number >= TRIES && shortest < STALL };
+        if is_enough {
             break;
         }
         let start = Instant::now();
@@ -95,8 +96,11 @@ fn no_size_stalls(stage: &Stage) {
             }
         }
     }
-    assert!(slow.is_empty(), "late each of {TRIES_MAX} times: {slow:?}");
     assert!(contents.len() > 150 && contents[0] == noise(1, 1));
+    if is_sanitized() {
+        return println!("not looked at, since times are a sanitizer's: how soon each size was answered");
+    }
+    assert!(slow.is_empty(), "late each of {TRIES_MAX} times: {slow:?}");
 }
 
 /// The canary: head and body by two calls, and Nagle's algorithm left on.

@@ -1,6 +1,7 @@
 //! The few system calls that the standard library has no name for. Each block is one call.
 
 use std::ffi::c_int;
+use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -107,6 +108,54 @@ pub(crate) fn end_after(seconds: u32) {
 pub(crate) fn at_exit(last: extern "C" fn()) {
     // SAFETY: `last` stays valid for as long as the program.
     unsafe { libc::atexit(last) };
+}
+
+/// Has the kernel let go of what it has of a file in memory, as far as nobody has it mapped.
+pub(crate) fn evict(file: &File) {
+    // SAFETY: takes no pointer.
+    let status = unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+    assert_eq!(status, 0);
+}
+
+/// Whether the first byte can be read without waiting; `None`: nobody can tell.
+fn is_in_memory(file: &File) -> Option<bool> {
+    let mut byte = 0_u8;
+    let slice = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    // SAFETY: one slice of one byte, which is valid for writing.
+    match unsafe { libc::preadv2(file.as_raw_fd(), &raw const slice, 1, 0, libc::RWF_NOWAIT) } {
+        -1 => (io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock).then_some(false),
+        _ => Some(true),
+    }
+}
+
+/// Whether the kernel says of this file what is in memory, and evicts it when it is asked to. It looks until what is read
+/// ahead has come.
+pub(crate) fn tells_residency(file: &File) -> bool {
+    (0..100_000).any(|_| {
+        evict(file);
+        is_in_memory(file) == Some(false)
+    })
+}
+
+/// While it lives, this process is nobody's.
+pub(crate) struct Nobody(());
+
+const NOBODY: libc::uid_t = 65_534;
+
+impl Nobody {
+    /// `None`: it may not.
+    pub(crate) fn new() -> Option<Nobody> {
+        // SAFETY: takes no pointer.
+        let status = unsafe { libc::seteuid(NOBODY) };
+        (status == 0).then_some(Nobody(()))
+    }
+}
+
+impl Drop for Nobody {
+    fn drop(&mut self) {
+        // SAFETY: takes no pointer. Files that are removed at the end are root's.
+        unsafe { libc::seteuid(0) };
+    }
 }
 
 /// Moves this thread, and those that it starts, into a network of their own.

@@ -14,6 +14,7 @@ mod pack_gallery;
 mod pack_records;
 mod poco_json;
 mod poco_text;
+mod probe;
 mod progress;
 mod record_line;
 mod reload;
@@ -48,6 +49,8 @@ enum Command {
     Serve(serve::ServeArguments),
     /// Have a running server load its content again; tells whether it is served or why it was refused
     Reload(reload::ReloadArguments),
+    /// Show what this machine offers to a server, and what would be made of it
+    Probe(probe::ProbeArguments),
     /// Make a pack
     #[command(subcommand)]
     Pack(PackCommand),
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Pack(PackCommand::Records(arguments)) => pack_records::run(arguments),
         Command::Serve(arguments) => serve::run(arguments),
         Command::Reload(arguments) => reload::run(&arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     };

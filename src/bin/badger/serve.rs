@@ -45,10 +45,14 @@ pub(crate) struct ServeArguments {
     /// service manager gave by that name. May be given again [default: 127.0.0.1:8080, or all sockets that were handed over]
     #[arg(long, value_name = "ADDRESS")]
     listen: Vec<String>,
-    /// Event loops [default: one for each core]
+    /// Event loops [default: one for each core that this process may use, by its affinity and its control group's quota]
     #[arg(long, value_name = "N")]
     workers: Option<NonZeroUsize>,
-    /// How to talk to the kernel: auto, epoll or io_uring
+    /// Run each event loop on one core
+    #[arg(long)]
+    pin: bool,
+    /// How to talk to the kernel: auto, epoll or io_uring. auto goes by a written rule, never by a measurement, and takes epoll
+    /// on every machine today; a name is that one or an error. `badger probe` shows what there is
     #[arg(long, env = "BADGER_BACKEND", default_value_t = Backend::Auto)]
     backend: Backend,
     /// Seconds that answers under way have to end after SIGTERM; what is left is cut
@@ -64,6 +68,11 @@ pub(crate) struct ServeArguments {
     /// Seconds that a connection may stay open between two requests [default: 60]
     #[arg(long, value_name = "SECONDS")]
     idle_time: Option<u64>,
+    /// Leave TCP connections to the kernel until their first bytes come, for about so many seconds (10 when none are given).
+    /// Cheaper for each new one; but who connects and says nothing counts for no limit meanwhile: for use behind a proxy
+    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true,
+        default_missing_value = DEFER_ACCEPT_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=3600))]
+    defer_accept: Option<u32>,
     /// Serve new content as soon as a pack was replaced or a file in a directory has changed
     #[arg(long)]
     watch: bool,
@@ -82,6 +91,9 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "PATH", requires = "sandbox")]
     sandbox_read: Vec<PathBuf>,
 }
+
+/// Seconds of `--defer-accept` by itself: as long as a head may take.
+const DEFER_ACCEPT_DEFAULT: &str = "10";
 
 impl ServeArguments {
     /// The packs and directories.
@@ -168,7 +180,10 @@ fn serve(content: Content, lines: &Lines) -> Result<ExitCode, Failure> {
     };
     let events = lines.clone();
     let mut builder = Server::builder().backend(arguments.backend).on_event(move |event| tell_event(&events, event));
-    builder = builder.limits(arguments.limits());
+    builder = builder.limits(arguments.limits()).pin_workers(arguments.pin);
+    if let Some(seconds) = arguments.defer_accept {
+        builder = builder.defer_accept(Duration::from_secs(seconds.into()));
+    }
     if let Some(workers) = arguments.workers {
         builder = builder.workers(workers.get());
     }
@@ -181,6 +196,7 @@ fn serve(content: Content, lines: &Lines) -> Result<ExitCode, Failure> {
     for address in handle.addresses() {
         say(format_args!("listening on {address} backend={} workers={}", handle.backend(), handle.workers()));
     }
+    lines.tell(format_args!("badger: runs on {}: {}", handle.backend(), handle.backend_reason()));
     if let Some(control) = control {
         control.start(&lifecycle, lines)?;
     }

@@ -100,6 +100,19 @@ fn a_client_must_take_so_many_bytes_in_each_window() {
 }
 
 #[test]
+fn a_batch_that_is_held_owes_no_time_and_may_be_answered_503() {
+    let limits = Limits::default();
+    let mut run = Run::new(&limits);
+    assert_eq!(run.on(Input::Bytes(&bytes_of("GET /large HTTP/1.1|Host: a||"))), Step::Send);
+    let window = run.conn.deadline().unwrap();
+    run.moment.nanos = window - 1;
+    assert_eq!(run.on(Input::Held), Step::Stay);
+    assert_eq!(run.conn.deadline(), Some(window - 1 + 30 * SECOND), "the time starts anew");
+    assert_eq!(run.on(Input::Unready), Step::Send);
+    assert_eq!(run.on(Input::Sent { bytes: 100, is_all: true }), Step::ShutdownThenDrain, "and is the last one");
+}
+
+#[test]
 fn content_that_never_gets_ready_is_answered_503() {
     let mut run = Run::new(&Limits::default());
     run.goes_on = false;

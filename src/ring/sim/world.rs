@@ -3,7 +3,8 @@
 
 use super::{ClientEnding, Pace, SimSocket, Times, Weather};
 use crate::limits::RECEIVE_BYTES;
-use crate::ring::{Completion, Ending, Now, Outgoing, Span, Token};
+use crate::ring::transmit::ask;
+use crate::ring::{Cold, Completion, Ending, Now, Outgoing, Span, Token};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 
@@ -85,6 +86,11 @@ pub(super) enum Happened {
         token: Token,
         outgoing: Box<Outgoing>,
         result: Result<u64, io::ErrorKind>,
+    },
+    Cold {
+        token: Token,
+        outgoing: Box<Outgoing>,
+        cold: Cold,
     },
 }
 
@@ -259,7 +265,7 @@ impl World {
             _ => None,
         });
         let sent = self.ready.iter().chain(late).filter_map(|happened| match happened {
-            Happened::Sent { outgoing, .. } => Some(outgoing),
+            Happened::Sent { outgoing, .. } | Happened::Cold { outgoing, .. } => Some(outgoing),
             _ => None,
         });
         sending.chain(sent).for_each(|outgoing| show(outgoing));
@@ -339,10 +345,21 @@ impl World {
         let most = self.shortened(room.max(1));
         let connection = self.connection(token, Kind::Send).expect("it was there");
         let (token, mut outgoing) = connection.send.take().expect("it was there");
+        #[cfg(test)]
+        if let Some(next) = outgoing.next_file(most as u64).filter(|_| outgoing.is_trusted()) {
+            // It was told that this may stall.
+            if let Some(disk) = next.file.disk() {
+                disk.set_may_wait(true);
+                disk.bring_in(next.offset, next.len);
+                disk.set_may_wait(false);
+            }
+        }
         let pipe = &mut self.pipes[client];
-        let result = match pipe.broken {
-            true => Err(io::ErrorKind::BrokenPipe),
-            false => copy_out(&outgoing, most, &mut pipe.under_way),
+        let asked = ask(&outgoing, most as u64, |file, offset, len| file.first_cold(offset, len));
+        let result = match (pipe.broken, asked) {
+            (true, _) => Err(io::ErrorKind::BrokenPipe),
+            (false, Ok(bytes)) => copy_out(&outgoing, bytes as usize, &mut pipe.under_way),
+            (false, Err(cold)) => return self.tell(Happened::Cold { token, outgoing, cold }),
         };
         if let Ok(sent) = result {
             outgoing.advance(sent);

@@ -25,6 +25,8 @@ pub(crate) struct Climate {
     pub(super) store: Store,
     /// Files become shorter while they are served.
     pub(super) cuts: bool,
+    /// Pages of files leave memory while they are served.
+    pub(super) cools: bool,
     /// Some generations have a flipped bit.
     pub(super) damage: bool,
     /// Tasks that may wait; more are refused.
@@ -35,6 +37,8 @@ pub(crate) struct Climate {
     pub(super) turns_away: bool,
     /// Some tasks take longer than a request may wait.
     pub(super) late_tasks: bool,
+    /// There is another worker, and connections go there and come back.
+    pub(super) has_neighbour: bool,
     /// The turn at which it is told to drain, and how long it may take.
     pub(super) drain: Option<(u64, Duration)>,
 }
@@ -47,11 +51,13 @@ impl Climate {
             limits: Limits { body_bytes_max: BODY_BYTES_MAX, ..Limits::default() },
             store: Store::Memory,
             cuts: false,
+            cools: false,
             damage: false,
             tasks_max: usize::MAX,
             task_faults: 0,
             turns_away: false,
             late_tasks: false,
+            has_neighbour: false,
             drain: None,
         }
     }
@@ -61,11 +67,17 @@ impl Climate {
         Climate { store: Store::Read, task_faults: 1, ..Climate::calm() }
     }
 
+    /// Nothing goes wrong, and there is another worker.
+    pub(crate) fn with_neighbour() -> Climate {
+        Climate { has_neighbour: true, ..Climate::calm() }
+    }
+
     pub(super) fn draw(random: &mut Random) -> Climate {
         let cuts = random.below(4) == 0;
         // A cut is found out in more ways through a mapping, and not at all in memory.
         let stores = [Store::Mapped, Store::Mapped, Store::Read, Store::Memory];
         let store = stores[random.below(if cuts { 3 } else { 4 }) as usize];
+        let cools = random.below(3) == 0;
         let damage = random.below(8) == 0;
         let mut weather = draw_weather(random);
         let mut limits = draw_limits(random);
@@ -78,11 +90,27 @@ impl Climate {
             limits.connections_per_address_max = 1 + random.below(2) as usize;
         }
         let tasks_max = if random.below(6) == 0 { random.below(3) as usize } else { usize::MAX };
-        let task_faults = if random.below(6) == 0 { 30 } else { 0 };
+        let task_faults = if random.below(4) == 0 { 30 } else { 0 };
         let late_tasks = random.below(8) == 0;
         let drain_time = Duration::from_millis(random.below(20_000));
         let drain = (random.below(3) == 0).then(|| (random.below(300), drain_time));
-        Climate { weather, limits, store, cuts, damage, tasks_max, task_faults, turns_away, late_tasks, drain }
+        // What goes there comes back whether there is room or not, so there must be.
+        let has_room = limits.connections_max == Limits::default().connections_max;
+        let has_neighbour = has_room && random.below(3) == 0;
+        Climate {
+            weather,
+            limits,
+            store,
+            cuts,
+            cools,
+            damage,
+            tasks_max,
+            task_faults,
+            turns_away,
+            late_tasks,
+            has_neighbour,
+            drain,
+        }
     }
 
     pub(super) fn nanos(&self, time: Duration) -> u64 {

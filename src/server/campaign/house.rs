@@ -6,6 +6,7 @@ use super::super::super::stats::{Stats, WorkerStats};
 use super::super::super::tasks::{Lane, Task};
 use super::super::{Addresses, Listening, Message, Parts, Reporter, Worker};
 use super::climate::{Climate, Store};
+use super::next_door::NextDoor;
 use super::oracle::History;
 use super::script::owned;
 use super::shelf::{Of, Shelf, open_catalogue};
@@ -26,6 +27,8 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 const SECOND: u64 = 1_000_000_000;
+/// Notes of what is in memory are believed for so many nanoseconds, as a power of two.
+const ERA_SHIFT: u32 = 30;
 /// EMFILE and EIO.
 const OUT_OF_DESCRIPTORS: i32 = 24;
 const INPUT_OUTPUT_ERROR: i32 = 5;
@@ -53,6 +56,8 @@ pub(crate) struct House {
     pub(super) worker: Worker<Sim>,
     pub(crate) clients: Clients,
     pub(super) climate: Climate,
+    /// Another worker of the same server.
+    pub(crate) next_door: NextDoor,
     inbox: Sender<Message>,
     stats: Arc<WorkerStats>,
     tasks: Rc<RefCell<Vec<Started>>>,
@@ -63,6 +68,8 @@ pub(crate) struct House {
     files: Disks,
     pub(super) made: Vec<Made>,
     pub(super) has_cut: bool,
+    /// The era of the last turn, as the notes of what is in memory have them.
+    era: u64,
 }
 
 /// A generation that was made, and whether somebody still has it.
@@ -102,7 +109,9 @@ impl House {
         let (first, made) = generation(1, &climate, None, shelf, &files, &mut disks);
         let content = Content::new(first, climate.limits.open_files_max, offload, deliver, Arc::clone(&stats));
         let listening = Listening { socket: Some(Arc::new(Listener::nowhere(Peer::Unix).unwrap())), local: None };
+        let (neighbours, next_door) = NextDoor::new(seed, &climate, sim.waker());
         let parts = Parts {
+            neighbours,
             content,
             addresses: Arc::new(Addresses::new(climate.limits.connections_per_address_max)),
             limits: climate.limits.clone(),
@@ -113,11 +122,44 @@ impl House {
         };
         let worker = Worker::new(sim, parts).unwrap();
         let made = vec![made];
-        House { worker, clients, climate, inbox, stats, tasks, fault, disks, files, made, has_cut: false }
+        if climate.cools {
+            disks.iter().for_each(|disk| disk.cool(0..disk.pages()));
+            disks.iter().for_each(|disk| disk.forget_use());
+        }
+        House {
+            worker,
+            clients,
+            climate,
+            next_door,
+            inbox,
+            stats,
+            tasks,
+            fault,
+            disks,
+            files,
+            made,
+            has_cut: false,
+            era: 0,
+        }
     }
 
     pub(crate) fn turn(&mut self) -> bool {
+        self.next_door.hand_over(self.clients.now().nanos);
+        let aside: Vec<u32> = self.worker.parked.keys().copied().collect();
+        let serials = |house: &House| -> Vec<(u32, u32)> {
+            house.worker.slots.each().map(|(slot, entry)| (slot, entry.serial)).collect()
+        };
+        let (before, cut) = (serials(self), self.counts().closed_send_time);
         let goes_on = self.worker.turn().unwrap();
+        self.next_door.take(&self.clients);
+        // Whoever waits for the disk takes nothing, and nobody blames it for that.
+        let after = serials(self);
+        let gone = before.iter().filter(|id| !after.contains(id) && !aside.contains(&id.0)).count() as u64;
+        assert!(self.counts().closed_send_time - cut <= gone, "a client was cut for what the disk did not do");
+        let era = self.clients.now().nanos >> ERA_SHIFT;
+        if std::mem::replace(&mut self.era, era) != era {
+            self.disks.iter().for_each(|disk| disk.forget_use());
+        }
         super::invariants::check(self);
         goes_on
     }
@@ -151,6 +193,9 @@ impl House {
         let number = self.made.len() as u64 + 1;
         let (next, made) = generation(number, &self.climate, damaged, shelf, &self.files, &mut self.disks);
         self.made.push(made);
+        if self.climate.cools {
+            self.cool_all();
+        }
         self.tell(Message::Swap(next));
     }
 
@@ -197,6 +242,33 @@ impl House {
         format!("disk {index} is cut to {len} bytes after {reads} reads")
     }
 
+    /// Has pages leave memory: a few, or all of a file, but never one that was used in this second or the last.
+    pub(super) fn cool(&mut self, random: &mut Random) -> String {
+        let index = random.below(self.disks.len() as u64) as usize;
+        let disk = &self.disks[index];
+        let pages = disk.pages() as u64;
+        let first = if random.below(2) == 0 { 0 } else { random.below(pages.max(1)) };
+        let count = if random.below(2) == 0 { pages } else { 1 + random.below(20) };
+        let pages = first as usize..(first + count).min(pages) as usize;
+        disk.cool(pages.clone());
+        format!("pages {pages:?} of disk {index} leave memory")
+    }
+
+    /// Has all that may leave memory do so.
+    pub(crate) fn cool_all(&mut self) {
+        self.disks.iter().for_each(|disk| disk.cool(0..disk.pages()));
+    }
+
+    /// Sends that wait for their content.
+    pub(crate) fn parked(&self) -> usize {
+        self.worker.parked.len()
+    }
+
+    /// How often the loop has waited for a disk.
+    pub(super) fn stalls(&self) -> u64 {
+        self.disks.iter().map(|disk| disk.stalls()).sum()
+    }
+
     /// Tasks that have not been done.
     pub(crate) fn tasks(&self) -> usize {
         self.tasks.borrow().len()
@@ -218,10 +290,17 @@ impl House {
     pub(crate) fn do_task(&mut self, index: usize, fault: Option<Fault>) {
         let Started { task, .. } = self.tasks.borrow_mut().remove(index);
         *self.fault.lock().unwrap() = fault;
-        self.disks.iter().for_each(|disk| disk.set_panics(fault == Some(Fault::Panics)));
+        let set = |may_wait, fault| {
+            self.disks.iter().for_each(|disk| {
+                disk.set_may_wait(may_wait);
+                disk.set_panics(fault == Some(Fault::Panics));
+                disk.set_fails(fault == Some(Fault::Io));
+            });
+        };
+        set(true, fault);
         // As the pool does it.
         let _ = catch_unwind(AssertUnwindSafe(task));
-        self.disks.iter().for_each(|disk| disk.set_panics(false));
+        set(false, None);
     }
 
     pub(crate) fn counts(&self) -> Stats {
@@ -232,7 +311,7 @@ impl House {
 
     /// Whether nothing will happen unless somebody does something.
     pub(crate) fn is_idle(&self) -> bool {
-        self.worker.ring.is_idle()
+        self.worker.ring.is_idle() && self.next_door.on_the_way() == 0
     }
 
     /// Drains what is left, and looks for anything that was kept.
@@ -257,6 +336,7 @@ impl House {
         }
         self.worker.ring.assert_quiet();
         assert_eq!(self.worker.slots.len(), 0);
+        assert_eq!(self.next_door.on_the_way(), 0, "it has ended, and a connection was still on its way to it");
         let counts = self.counts();
         assert_eq!(counts.connections_open, 0);
         assert_eq!(
@@ -282,7 +362,7 @@ impl House {
 /// How long a task takes.
 fn task_time(random: &mut Random, late_tasks: bool) -> u64 {
     match random.below(10) {
-        0 if late_tasks => (20 + random.below(60)) * SECOND,
+        0..=1 if late_tasks => (20 + random.below(60)) * SECOND,
         0 | 1 => random.below(5 * SECOND),
         2..=4 => random.below(SECOND / 20),
         _ => 0,
@@ -304,7 +384,7 @@ fn deliver(inbox: Sender<Message>, waker: impl Wake, files: &Disks, fault: &Arc<
                 TaskOutcome::Opened(Ok(ContentFile::fake(disk)))
             }
             (TaskKey::Check(_), Some(Fault::Damaged)) => TaskOutcome::Checked(Err("damaged (simulated)".to_owned())),
-            (TaskKey::Check(_), _) => done.outcome,
+            (TaskKey::Check(_) | TaskKey::Read { .. } | TaskKey::Lookup { .. }, _) => done.outcome,
         };
         // A worker that has ended needs to be told nothing.
         let _ = inbox.send(Message::Done(done));

@@ -23,8 +23,11 @@ pub(super) fn check(house: &House) {
     assert_eq!(counts.connections_open, known.len() as u64, "connections that are counted as open");
     assert!(counts.connections_accepted >= counts.connections_open);
 
+    let counted = worker.neighbours.counted();
+    assert_eq!(counted, known.len() + house.next_door.on_the_way(), "connections that other workers count here");
+
     let mut clients = BTreeMap::new();
-    for client in worker.slots.each().filter_map(|(_, entry)| entry.client) {
+    for client in worker.slots.each().filter_map(|(_, entry)| entry.client()) {
         *clients.entry(client).or_insert(0) += 1;
     }
     assert_eq!(worker.addresses.counted(), clients, "connections that are counted for each address");
@@ -59,6 +62,16 @@ pub(super) fn check(house: &House) {
 
     assert_eq!(worker.content.failures(), 0, "a failure is remembered for requests to come");
 
+    assert_eq!(house.stalls(), 0, "the loop has waited for a disk");
+    for (slot, parked) in &worker.parked {
+        let of = worker.slots.each().find(|(number, _)| number == slot);
+        let (_, entry) = of.expect("a send is parked for nobody");
+        assert!(entry.send.is_none(), "slot {slot} sends, and has a send aside");
+        assert!(waiting.iter().any(|id| id.slot == *slot && id.serial == entry.serial), "slot {slot} waits in vain");
+        assert!(parked.until <= now + PREPARE_NANOS_MAX && parked.until + TICKS > now, "slot {slot} waits too long");
+        assert!(timers[slot] <= parked.until + TICKS, "slot {slot} comes up too late to be given up");
+    }
+
     // Accepting goes on, or there is a reason.
     let is_paused = worker.is_at_limit || worker.accept_retry.is_some();
     if worker.drain == Drain::No {
@@ -79,6 +92,7 @@ pub(super) fn check(house: &House) {
     let pins = worker.content.pins();
     let mut sent: Vec<Pin> = Vec::new();
     worker.ring.each_outgoing(|outgoing| sent.extend(outgoing.pins().cloned()));
+    sent.extend(worker.parked.values().flat_map(|parked| parked.outgoing.pins().cloned()));
     for pin in pins.iter().copied().chain(&sent) {
         match uses.iter_mut().find(|entry| Rc::ptr_eq(entry.0, pin)) {
             Some(entry) => entry.1 += 1,

@@ -4,6 +4,7 @@
 //! climate    what kind of run a seed is: weather, limits, which faults it may have
 //! guest      the clients: what they send and when, how they read and leave      script: requests, each with its answer
 //! house      a worker, and the threads around it: tasks, swaps, drains          shelf: content by generation
+//! next_door  another worker, which hands connections over
 //! run        turns, and between them whatever the seed says
 //! invariants what must hold after every turn
 //! oracle     what each client must have got                                      answers: read off the wire
@@ -17,6 +18,7 @@ mod climate;
 mod guest;
 mod house;
 mod invariants;
+mod next_door;
 mod oracle;
 pub(crate) mod planted;
 mod run;

@@ -149,8 +149,10 @@ impl Verdict<'_> {
     /// Whether the answer is what a fault of the run explains in place of the right one.
     fn is_fault(&self, ask: &Ask, answer: &Answer) -> bool {
         let climate = &self.history.climate;
-        let needs_task = ask.wanted.may_need_task();
+        let needs_task = ask.wanted.may_need_task() || climate.cools && ask.wanted.content().is_some();
         match answer.status {
+            // So does what cannot be read before it begins to leave.
+            500 | 503 if answer.closes() && self.may_fail_to_read() => true,
             // What is cut while its batch is put together takes the batch's place.
             500 if self.history.has_cut && answer.closes() => true,
             500 if self.history.has_cut => ask.wanted.content().is_some(),
@@ -161,6 +163,12 @@ impl Verdict<'_> {
             503 if needs_task => climate.task_faults > 0 || climate.tasks_max != usize::MAX,
             _ => false,
         }
+    }
+
+    /// Whether reads of what is not in memory may fail, be refused, or come too late.
+    fn may_fail_to_read(&self) -> bool {
+        let climate = &self.history.climate;
+        climate.cools && (climate.task_faults > 0 || climate.late_tasks || climate.tasks_max != usize::MAX)
     }
 
     fn is_timed_out(&self, answer: &Answer) -> bool {
@@ -239,13 +247,14 @@ impl Verdict<'_> {
             let had_time = until - at > 15 * SECOND && guest.talk.is_none() && guest.reads == Reads::Well;
             // Where a receive may find nothing though there is something, nobody can tell what has arrived.
             let is_plain = history.climate.weather.again_percent == 0;
-            let is_due = is_plain && arrived && had_time && !history.has_cut && !history.climate.late_tasks;
+            let is_quick = !history.climate.late_tasks && !history.climate.cools;
+            let is_due = is_plain && arrived && had_time && !history.has_cut && is_quick;
             assert!(!is_due || whole == 0 || self.answered > 0, "a request that was there was not answered");
             let is_time = times.closed.is_some_and(|closed| closed >= until);
             assert!(!is_due || is_time || !is_reset, "it was cut before its time: {ending:?}");
             return;
         }
-        if is_reset && history.has_cut {
+        if is_reset && (history.has_cut || self.may_fail_to_read()) {
             return;
         }
         let whole = guest.talk.as_ref().map_or(whole, |talk| whole.min(talk.sent));

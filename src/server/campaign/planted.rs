@@ -55,6 +55,18 @@ mistakes! {
     ColdTrustsBytes,
     /// Cold read: a file that was cut is believed.
     ColdBelievesCut,
+    /// Cold read: what is copied is read on the loop.
+    ColdCopied,
+    /// Cold read: what is checked for the first time is read on the loop.
+    ColdCheckedHere,
+    /// Cold read: index pages that were in memory once are taken to be there for ever.
+    ColdIndexKept,
+    /// Cold send: when its bytes are there, it is forgotten.
+    ParkedForgotten,
+    /// Cold send: while it waits it counts as being sent.
+    ParkedKeepsArming,
+    /// Cold read: one that failed is taken for one that did not.
+    ColdFailureBelieved,
     /// Buffer return: an outgoing is used again as it is.
     ReturnNotCleared,
     /// Buffer return: large ones are kept too.
@@ -63,6 +75,8 @@ mistakes! {
     DrainCutsRequests,
     /// Drain: it takes as long as it takes.
     DrainHasNoEnd,
+    /// Hand over: who has left still counts.
+    HandOverKeepsCounting,
 }
 
 thread_local! {

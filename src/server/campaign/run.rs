@@ -83,8 +83,12 @@ impl Run<'_> {
             self.house.swap(self.shelf, damaged);
             self.say(|run| format!("generation {}, damaged: {damaged:?}", run.house.made.len()));
         }
-        if self.climate.cuts && self.chance(40) {
+        if self.climate.cuts && self.chance(20) {
             let what = self.house.cut(&mut self.random, self.shelf);
+            self.say(|_| what);
+        }
+        if self.climate.cools && self.chance(12) {
+            let what = self.house.cool(&mut self.random);
             self.say(|_| what);
         }
         if self.later > 0 && (self.chance(15) || self.all_left()) {
@@ -129,6 +133,6 @@ impl Run<'_> {
 }
 
 fn draw_fault(random: &mut Random, percent: u64) -> Option<Fault> {
-    let faults = [Fault::OutOfDescriptors, Fault::Io, Fault::Missing, Fault::Damaged, Fault::Panics];
+    let faults = [Fault::OutOfDescriptors, Fault::Io, Fault::Io, Fault::Missing, Fault::Damaged, Fault::Panics];
     (random.below(100) < percent).then(|| faults[random.below(faults.len() as u64) as usize])
 }

@@ -150,6 +150,8 @@ fn content(random: &mut Random) -> Of {
         7 | 8 => Of::CODED,
         9 | 10 => Of::File(random.below(Of::FILES as u64) as usize),
         11 if random.below(6) == 0 => Of::VAST,
+        // It is never checked, so it is where it leaves that it is found to be cold.
+        12 => Of::File(random.below(2) as usize),
         _ => Of::SMALL,
     }
 }

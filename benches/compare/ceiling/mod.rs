@@ -1,19 +1,18 @@
-//! The ceiling: a server that sends answers made beforehand, by the calls and socket options that badgerserver uses, and
-//! does nothing else. What it costs is the kernel's share.
+//! The ceiling: a server that sends answers made beforehand, by the calls and socket options that badgerserver uses on the
+//! same backend, and does nothing else. What it costs is the kernel's share.
 //!
 //! Of a request it looks for the end only; the answer is drawn from as many as the pack has, so that its bytes are as cold.
 
-use super::client::{draw, mix};
-use super::sys::{self, Epoll, NO_EVENT};
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
-use std::path::Path;
+mod epoll;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod uring;
 
-/// As badgerserver's.
-const RECEIVE_BYTES: usize = 32 * 1024;
-const TURN_EVENTS: usize = 512;
+use super::requests::{draw, mix, zipf_table};
+use super::sys;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::Path;
 
 /// How answers leave.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,9 +23,49 @@ enum Technique {
     SendFile,
 }
 
+/// What a ceiling is told, as words of a command line.
+pub(crate) struct Settings {
+    pub(crate) backend: String,
+    /// From here on a body leaves by `sendfile`.
+    pub(crate) sendfile_bytes_min: usize,
+    pub(crate) status: u16,
+    pub(crate) body_bytes: usize,
+    /// Different answers.
+    pub(crate) count: u64,
+    /// Drawn by Zipf's law, and not evenly.
+    pub(crate) is_zipf: bool,
+    /// It closes after an answer.
+    pub(crate) is_closing: bool,
+    pub(crate) is_deferred: bool,
+    /// Where it makes an unnamed file.
+    pub(crate) folder: String,
+}
+
+impl Settings {
+    pub(crate) fn words(&self) -> Vec<String> {
+        let technique = if self.body_bytes >= self.sendfile_bytes_min { "sendfile" } else { "send" };
+        let flag = |is_set: bool, name: &str| if is_set { name.to_owned() } else { "-".to_owned() };
+        vec![
+            "ceiling".to_owned(),
+            self.backend.clone(),
+            technique.to_owned(),
+            self.status.to_string(),
+            self.body_bytes.to_string(),
+            self.count.to_string(),
+            flag(self.is_zipf, "zipf"),
+            flag(self.is_closing, "close"),
+            flag(self.is_deferred, "deferred"),
+            self.folder.clone(),
+        ]
+    }
+}
+
 struct Answers {
     technique: Technique,
+    /// Which answer is next, again and again; empty: drawn evenly.
+    table: Vec<u32>,
     count: u64,
+    is_closing: bool,
     file: File,
     /// `Send`: the answers. `SendFile`: the heads.
     memory: &'static [u8],
@@ -36,29 +75,46 @@ struct Answers {
     body_stride: u64,
 }
 
-struct Connection {
-    socket: TcpStream,
+/// What is owed to one connection.
+struct Debt {
+    socket: OwnedFd,
     /// Answers that are owed, with the one under way.
     owed: u64,
     key: u64,
     done: usize,
     /// Rest of a batch of copies.
     rest: Vec<u8>,
+    has_finished: bool,
 }
 
-/// Runs until its standard input ends. `arguments`: `send` or `sendfile`, status, bytes of a body, number of answers, a
-/// folder for an unnamed file.
+/// What goes on from one answer to the next.
+#[derive(Default)]
+struct State {
+    drawn: u64,
+    batch: Vec<u8>,
+}
+
+/// Runs until its standard input ends. `arguments`: [`Settings::words`] without the first.
 pub(crate) fn main(arguments: &[String]) -> io::Result<()> {
-    let [technique, status, body_bytes, count, folder] = arguments else {
-        return Err(io::Error::other("ceiling: send|sendfile STATUS BODY_BYTES COUNT FOLDER"));
+    let [backend, technique, status, body_bytes, count, zipf, close, deferred, folder] = arguments else {
+        return Err(io::Error::other("ceiling: BACKEND TECHNIQUE STATUS BODY_BYTES COUNT ZIPF CLOSE DEFERRED FOLDER"));
     };
     let number = |text: &String| text.parse::<usize>().map_err(io::Error::other);
     let technique = if technique == "send" { Technique::Send } else { Technique::SendFile };
-    let answers = Answers::make(technique, status, number(body_bytes)?, number(count)? as u64, Path::new(folder))?;
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    listener.set_nonblocking(true)?;
+    let (body_bytes, count) = (number(body_bytes)?, number(count)? as u64);
+    let mut answers = Answers::make(technique, status, body_bytes, count, Path::new(folder))?;
+    if zipf == "zipf" {
+        answers.table = zipf_table(count as u32, 1 << 20);
+    }
+    answers.is_closing = close == "close";
+    let listener = sys::listen(deferred == "deferred")?;
     println!("{}", listener.local_addr()?.port());
-    serve(&answers, &listener)
+    match backend.as_str() {
+        "epoll" => epoll::serve(&answers, &listener),
+        #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+        "io_uring" => uring::serve(&answers, &listener),
+        other => Err(io::Error::other(format!("ceiling: no backend {other}"))),
+    }
 }
 
 impl Answers {
@@ -66,7 +122,7 @@ impl Answers {
         let path = folder.join(format!("ceiling-{}", std::process::id()));
         let mut file = File::options().read(true).write(true).create_new(true).open(&path)?;
         std::fs::remove_file(&path)?;
-        let mut out = io::BufWriter::with_capacity(1 << 20, &mut file);
+        let mut out = io::BufWriter::with_capacity(1 << 21, &mut file);
         let head_bytes = head(status, 0, body_bytes).len();
         let body_stride = body_bytes.next_multiple_of(4096);
         let stride = match technique {
@@ -92,12 +148,21 @@ impl Answers {
         let all = sys::map_for_ever(&file, heads_start + stride * count as usize)?;
         let memory = &all[heads_start..];
         let body_stride = body_stride as u64;
-        Ok(Answers { technique, count, file, memory, stride, head_bytes, body_bytes, body_stride })
+        let (table, is_closing) = (Vec::new(), false);
+        Ok(Answers { technique, table, count, is_closing, file, memory, stride, head_bytes, body_bytes, body_stride })
     }
 
     fn answer(&self, key: u64) -> &'static [u8] {
         let len = if self.technique == Technique::Send { self.head_bytes + self.body_bytes } else { self.head_bytes };
         &self.memory[key as usize * self.stride..][..len]
+    }
+
+    fn next(&self, state: &mut State) -> u64 {
+        state.drawn += 1;
+        match self.table.len() {
+            0 => draw(state.drawn, self.count),
+            len => u64::from(self.table[state.drawn as usize % len]),
+        }
     }
 }
 
@@ -120,85 +185,39 @@ fn head(status: &str, key: u64, body_bytes: usize) -> Vec<u8> {
     head.into_bytes()
 }
 
-fn serve(answers: &Answers, listener: &TcpListener) -> io::Result<()> {
-    const LISTENER: u64 = u64::MAX;
-    const INPUT: u64 = u64::MAX - 1;
-    let epoll = Epoll::new()?;
-    epoll.add(listener, sys::EPOLLIN, LISTENER)?;
-    epoll.add(&io::stdin(), sys::EPOLLIN, INPUT)?;
-    let mut connections: Vec<Option<Connection>> = Vec::new();
-    let mut events = vec![NO_EVENT; TURN_EVENTS];
-    let mut room = vec![0; RECEIVE_BYTES];
-    let mut batch = Vec::new();
-    let mut drawn = 0;
-    loop {
-        let ready = epoll.wait(&mut events, -1)?;
-        for event in &events[..ready] {
-            match event.u64 {
-                LISTENER => {
-                    while let Ok((socket, _)) = listener.accept() {
-                        socket.set_nonblocking(true)?;
-                        socket.set_nodelay(true)?;
-                        let interest = sys::EPOLLIN | sys::EPOLLOUT | sys::EPOLLRDHUP | sys::EPOLLET;
-                        let number = connections.iter().position(Option::is_none).unwrap_or_else(|| {
-                            connections.push(None);
-                            connections.len() - 1
-                        });
-                        epoll.add(&socket, interest, number as u64)?;
-                        connections[number] = Some(Connection { socket, owed: 0, key: 0, done: 0, rest: Vec::new() });
-                    }
-                }
-                INPUT => {
-                    if io::stdin().read(&mut [0; 64])? == 0 {
-                        return Ok(());
-                    }
-                }
-                number => {
-                    let Some(connection) = &mut connections[number as usize] else { continue };
-                    let flags = event.events as i32;
-                    let had_rest = connection.owed > 0 || !connection.rest.is_empty();
-                    let mut lives = true;
-                    if had_rest && flags & sys::EPOLLOUT != 0 {
-                        lives = connection.pump(answers, &mut drawn, &mut batch);
-                    }
-                    if lives && flags & sys::EPOLLIN != 0 {
-                        lives = connection.read(answers, &mut drawn, &mut room, &mut batch);
-                    }
-                    if !lives {
-                        connections[number as usize] = None;
-                    }
-                }
-            }
-        }
+impl Debt {
+    fn new(socket: OwnedFd) -> Debt {
+        Debt { socket, owed: 0, key: 0, done: 0, rest: Vec::new(), has_finished: false }
     }
-}
 
-impl Connection {
-    /// False: it has ended.
-    fn read(&mut self, answers: &Answers, drawn: &mut u64, room: &mut [u8], batch: &mut Vec<u8>) -> bool {
-        let received = match sys::receive(self.socket.as_raw_fd(), room) {
-            Ok(0) => return false,
-            Ok(received) => received,
-            Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
-        };
-        let mut bytes = &room[..received];
+    fn is_owing(&self) -> bool {
+        self.owed > 0 || !self.rest.is_empty()
+    }
+
+    /// Counts the requests that end in `bytes`.
+    fn count(&mut self, mut bytes: &[u8]) {
         while let Some(end) = sys::find(bytes, b"\r\n\r\n") {
             self.owed += 1;
             bytes = &bytes[end + 4..];
         }
-        self.pump(answers, drawn, batch)
     }
 
-    /// Sends until nothing is owed or the socket is full.
-    fn pump(&mut self, answers: &Answers, drawn: &mut u64, batch: &mut Vec<u8>) -> bool {
+    /// Sends until nothing is owed or the socket is full. False: the connection has ended.
+    fn pump(&mut self, answers: &Answers, state: &mut State) -> bool {
         let outcome = match answers.technique {
-            Technique::Send => self.pump_copies(answers, drawn, batch),
-            Technique::SendFile => self.pump_file(answers, drawn),
+            Technique::Send => self.pump_copies(answers, state),
+            Technique::SendFile => self.pump_file(answers, state),
         };
-        outcome.map_or_else(|error| error.kind() == io::ErrorKind::WouldBlock, |()| true)
+        let lives = outcome.map_or_else(|error| error.kind() == io::ErrorKind::WouldBlock, |()| true);
+        // As badgerserver's last answer: the end is said, and the client's awaited.
+        if lives && answers.is_closing && !self.is_owing() && !self.has_finished {
+            self.has_finished = true;
+            return sys::shutdown_sending(self.socket.as_raw_fd()).is_ok();
+        }
+        lives
     }
 
-    fn pump_copies(&mut self, answers: &Answers, drawn: &mut u64, batch: &mut Vec<u8>) -> io::Result<()> {
+    fn pump_copies(&mut self, answers: &Answers, state: &mut State) -> io::Result<()> {
         let socket = self.socket.as_raw_fd();
         if !self.rest.is_empty() {
             let sent = sys::send(socket, &self.rest, 0)?;
@@ -210,11 +229,13 @@ impl Connection {
         let owed = std::mem::take(&mut self.owed);
         let bytes = match owed {
             0 => return Ok(()),
-            1 => answers.answer(next(answers, drawn)),
+            1 => answers.answer(answers.next(state)),
             _ => {
+                let mut batch = std::mem::take(&mut state.batch);
                 batch.clear();
-                (0..owed).for_each(|_| batch.extend_from_slice(answers.answer(next(answers, drawn))));
-                &batch[..]
+                (0..owed).for_each(|_| batch.extend_from_slice(answers.answer(answers.next(state))));
+                state.batch = batch;
+                &state.batch[..]
             }
         };
         let sent = match sys::send(socket, bytes, 0) {
@@ -225,11 +246,11 @@ impl Connection {
         Ok(())
     }
 
-    fn pump_file(&mut self, answers: &Answers, drawn: &mut u64) -> io::Result<()> {
+    fn pump_file(&mut self, answers: &Answers, state: &mut State) -> io::Result<()> {
         let socket = self.socket.as_raw_fd();
         while self.owed > 0 {
             if self.done == 0 {
-                self.key = next(answers, drawn);
+                self.key = answers.next(state);
             }
             if self.done < answers.head_bytes {
                 let head = &answers.answer(self.key)[self.done..];
@@ -247,9 +268,4 @@ impl Connection {
         }
         Ok(())
     }
-}
-
-fn next(answers: &Answers, drawn: &mut u64) -> u64 {
-    *drawn += 1;
-    draw(*drawn, answers.count)
 }

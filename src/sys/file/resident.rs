@@ -1,0 +1,369 @@
+//! Whether bytes of a file are in memory, and how they get there.
+//!
+//! The kernel is asked by a read that may not wait (`preadv2` with `RWF_NOWAIT`, Linux 4.14): it stops at the first page
+//! that is not in memory, and by the way starts to read that one. `mincore` and `cachestat` would be cheaper and tell the
+//! truth only to those who own the file. Where the kernel or the file system cannot be asked (memory file systems of old
+//! kernels, FUSE, NFS, anything on Android), a file counts as being in memory.
+//!
+//! What was found there is noted, and not asked again for a second: pages that were used a moment ago are not those that
+//! the kernel lets go.
+//!
+//! ```text
+//! note: file, window of 256 KiB -> a bit for each page that was found in memory, or used, in this second
+//!
+//! copied by user code:  noted pages are believed
+//! sent by the kernel:   the first page is asked for even so, since such pages can be taken from memory on purpose
+//! ```
+
+use super::{ContentFile, Store};
+use crate::pack::source::ReadError;
+use crate::sys::process::is_android;
+use crate::sys::{counted, retried};
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+
+/// What the note counts as a page. Where the kernel's are larger, bits of one page agree.
+const PAGE_SHIFT: u32 = 12;
+const PAGE_BYTES: u64 = 1 << PAGE_SHIFT;
+/// Pages of a window: the bits of a word.
+const WINDOW_PAGES: u64 = 64;
+/// Bytes of a window, and the most that one question is about: asking for all of it, cold after a second, takes 10 us.
+pub(crate) const WINDOW_BYTES: u64 = WINDOW_PAGES * PAGE_BYTES;
+/// Windows that are noted, by their place: 1 GiB of what is served in a second. Others are asked for anew.
+const NOTED_WINDOWS: usize = 4096;
+/// Nanoseconds for which a note is believed, as a power of two: 1.07 s.
+const ERA_SHIFT: u32 = 30;
+/// Bytes read at a time once the kernel has been told what will be read: they are thrown away, and this much stays in
+/// the processor's cache.
+const READ_BYTES: usize = 64 * 1024;
+
+/// Whether the kernel answers such questions about this file.
+pub(super) fn is_told(file: &File) -> bool {
+    // Before Android 13 its filter for apps does not know the call.
+    if is_android() {
+        return false;
+    }
+    match read_now(file, 0, 1) {
+        Ok(_) => true,
+        Err(error) => error.kind() == io::ErrorKind::WouldBlock,
+    }
+}
+
+/// Reads up to [`WINDOW_BYTES`] and throws them away, as far as that goes without waiting.
+fn read_now(file: &File, offset: u64, len: u64) -> io::Result<usize> {
+    // All pages into one: nobody looks at them, and it stays in the processor's cache.
+    let mut page = [0_u8; PAGE_BYTES as usize];
+    let nowhere = libc::iovec { iov_base: page.as_mut_ptr().cast(), iov_len: 0 };
+    let mut slices = [nowhere; WINDOW_PAGES as usize];
+    let mut left = len.min(WINDOW_BYTES);
+    let mut count = 0;
+    while left > 0 {
+        let bytes = left.min(PAGE_BYTES);
+        slices[count].iov_len = bytes as usize;
+        left -= bytes;
+        count += 1;
+    }
+    let start = libc::off64_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+    retried(|| counted(preadv2(file, &slices[..count], start, libc::RWF_NOWAIT)))
+}
+
+/// One byte, if it is in memory.
+fn read_one_now(file: &File, offset: u64) -> io::Result<usize> {
+    let mut byte = 0_u8;
+    let slice = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
+    let start = libc::off64_t::try_from(offset).map_err(|_| io::ErrorKind::InvalidInput)?;
+    retried(|| counted(preadv2(file, &[slice], start, libc::RWF_NOWAIT)))
+}
+
+/// The call by its number, since not every C library has a function for it.
+fn preadv2(file: &File, slices: &[libc::iovec], offset: libc::off64_t, flags: libc::c_int) -> libc::ssize_t {
+    // The kernel takes the offset as two words and puts them together: on 64-bit the second counts for nothing.
+    let (low, high) = (offset as libc::c_ulong, (offset as u64 >> 32) as libc::c_ulong);
+    // SAFETY: private to this file, whose callers make each slice of memory that they own, that is valid for writing, and
+    // that nobody reads before the call is over; the kernel may write to one place several times. The file is open.
+    let read =
+        unsafe { libc::syscall(libc::SYS_preadv2, file.as_raw_fd(), slices.as_ptr(), slices.len(), low, high, flags) };
+    read as libc::ssize_t
+}
+
+impl ContentFile {
+    /// The first of these bytes that is not in memory; `None`: all of them are, or nobody can tell. What is behind the end
+    /// of the file is left to whoever reads it.
+    pub(crate) fn first_cold(&self, mut offset: u64, mut len: u64) -> Option<u64> {
+        match &self.store {
+            Store::Disk { file, tells_residency: true, .. } => {
+                while len > 0 {
+                    match read_now(file, offset, len) {
+                        Ok(0) => return None,
+                        Ok(bytes) => {
+                            offset += bytes as u64;
+                            len -= bytes as u64;
+                        }
+                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Some(offset),
+                        Err(_) => return None,
+                    }
+                }
+                None
+            }
+            Store::Disk { tells_residency: false, .. } | Store::Memory(_) => None,
+            #[cfg(test)]
+            Store::Fake(disk) => disk.first_cold(offset, len),
+        }
+    }
+
+    /// Whether this byte is not in memory.
+    fn is_cold(&self, offset: u64) -> bool {
+        match &self.store {
+            Store::Disk { file, tells_residency: true, .. } => {
+                read_one_now(file, offset).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+            }
+            Store::Disk { tells_residency: false, .. } | Store::Memory(_) => false,
+            #[cfg(test)]
+            Store::Fake(_) => self.first_cold(offset, 1).is_some(),
+        }
+    }
+
+    /// Whether anybody could find bytes of it to be elsewhere than in memory.
+    #[inline]
+    fn can_be_cold(&self) -> bool {
+        match &self.store {
+            Store::Disk { tells_residency, .. } => *tells_residency,
+            Store::Memory(_) => false,
+            #[cfg(test)]
+            Store::Fake(_) => true,
+        }
+    }
+
+    /// Names the file, whoever has opened it.
+    pub(crate) fn identity(&self) -> u64 {
+        self.identity
+    }
+
+    /// Reads these bytes into memory, for as long as it `is_wanted`; waits for the disk.
+    ///
+    /// # Errors
+    /// [`ReadError::Truncated`] when the file ends before that.
+    pub(crate) fn bring_in(&self, offset: u64, len: u64, is_wanted: impl Fn() -> bool) -> Result<(), ReadError> {
+        let file = match &self.store {
+            Store::Memory(_) => return Ok(()),
+            Store::Disk { file, .. } => file,
+            #[cfg(test)]
+            Store::Fake(disk) => return disk.read_at(offset, &mut vec![0; len as usize]),
+        };
+        // All of it at once, so that the disk is asked as few times as it can be.
+        if let (Ok(start), Ok(bytes)) = (libc::off64_t::try_from(offset), libc::off64_t::try_from(len)) {
+            // SAFETY: takes no pointer; the file is open. Advice: when it fails, the reads below read what they need.
+            let _ = unsafe { libc::posix_fadvise64(file.as_raw_fd(), start, bytes, libc::POSIX_FADV_WILLNEED) };
+        }
+        let mut scratch = vec![0; READ_BYTES.min(usize::try_from(len).unwrap_or(READ_BYTES))];
+        let (mut at, mut left) = (offset, len);
+        while left > 0 && is_wanted() {
+            let bytes = left.min(scratch.len() as u64);
+            file.read_exact_at(&mut scratch[..bytes as usize], at).map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => ReadError::Truncated,
+                kind => ReadError::Io(kind),
+            })?;
+            at += bytes;
+            left -= bytes;
+        }
+        Ok(())
+    }
+}
+
+/// What one thread found in memory lately.
+#[derive(Debug)]
+pub(crate) struct Resident {
+    /// A window has one place. Made when the first is noted.
+    windows: Vec<Window>,
+    era: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Window {
+    file: u64,
+    number: u64,
+    /// The era of the bits: 0 is none.
+    era: u64,
+    pages: u64,
+}
+
+/// The bits of `first..end`, which are at most 64.
+fn bits(first: u64, end: u64) -> u64 {
+    (u64::MAX >> (WINDOW_PAGES - (end - first))) << first
+}
+
+impl Resident {
+    pub(crate) fn new() -> Resident {
+        Resident { windows: Vec::new(), era: 1 }
+    }
+
+    /// Tells the time, in nanoseconds of a clock that never goes back. True: what was noted before is forgotten.
+    #[inline]
+    pub(crate) fn set_time(&mut self, nanos: u64) -> bool {
+        let era = (nanos >> ERA_SHIFT) + 1;
+        std::mem::replace(&mut self.era, era) != era
+    }
+
+    /// The place of a window, with what is known of it.
+    #[inline]
+    fn window(&mut self, file: u64, number: u64) -> &mut Window {
+        if self.windows.is_empty() {
+            self.windows = vec![Window::default(); NOTED_WINDOWS];
+        }
+        // Neighbours have neighbouring places, and files begin anywhere.
+        let place = (file.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).wrapping_add(number) % NOTED_WINDOWS as u64;
+        let window = &mut self.windows[place as usize];
+        if (window.file, window.number, window.era) != (file, number, self.era) {
+            *window = Window { file, number, era: self.era, pages: 0 };
+        }
+        window
+    }
+
+    /// The first of these bytes that is not in memory, as far as it is not known to be there from this second.
+    #[inline]
+    pub(crate) fn first_cold(&mut self, file: &ContentFile, offset: u64, len: u64) -> Option<u64> {
+        if len == 0 || !file.can_be_cold() {
+            return None;
+        }
+        let end = offset.saturating_add(len);
+        let mut at = offset;
+        while at < end {
+            let number = at / WINDOW_BYTES;
+            let until = end.min((number + 1) * WINDOW_BYTES);
+            let first = at % WINDOW_BYTES / PAGE_BYTES;
+            let wanted = bits(first, (until - 1) % WINDOW_BYTES / PAGE_BYTES + 1);
+            let window = self.window(file.identity(), number);
+            if window.pages & wanted != wanted {
+                if let Some(cold) = file.first_cold(at, until - at) {
+                    return Some(cold);
+                }
+                window.pages |= wanted;
+            }
+            at = until;
+        }
+        None
+    }
+
+    /// The same for bytes that the kernel sends: the first one is asked for each time.
+    pub(crate) fn first_cold_of_send(&mut self, file: &ContentFile, offset: u64, len: u64) -> Option<u64> {
+        let page = 1 << (offset % WINDOW_BYTES / PAGE_BYTES);
+        let is_known = file.can_be_cold() && self.window(file.identity(), offset / WINDOW_BYTES).pages & page != 0;
+        if is_known && file.is_cold(offset) {
+            // What else was in memory with it is likely to have left too.
+            self.window(file.identity(), offset / WINDOW_BYTES).pages = 0;
+            return Some(offset);
+        }
+        self.first_cold(file, offset, len)
+    }
+
+    /// Notes that these bytes were brought into memory just now.
+    pub(crate) fn mark(&mut self, file: u64, offset: u64, len: u64) {
+        let end = offset.saturating_add(len);
+        let mut at = offset;
+        while at < end {
+            let number = at / WINDOW_BYTES;
+            let until = end.min((number + 1) * WINDOW_BYTES);
+            let wanted = bits(at % WINDOW_BYTES / PAGE_BYTES, (until - 1) % WINDOW_BYTES / PAGE_BYTES + 1);
+            self.window(file, number).pages |= wanted;
+            at = until;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::unlinked_temporary;
+    use super::*;
+    use crate::sys::fake::FakeDisk;
+    use std::io::Write;
+    use std::sync::Arc;
+
+    const BYTES: u64 = 3 * WINDOW_BYTES + 1000;
+
+    /// A file of this build's disk, where the kernel can be asked; else says so.
+    fn on_disk() -> Option<File> {
+        // Not the folder for temporary files, which may be in memory.
+        let folder = std::env::current_exe().unwrap().parent().unwrap().to_owned();
+        let mut file = unlinked_temporary(&folder).unwrap();
+        file.write_all(&vec![7; BYTES as usize]).unwrap();
+        file.sync_all().unwrap();
+        if !is_told(&file) || !evict(&file) {
+            println!("skipped: the file system of {} does not tell what is in memory", folder.display());
+            return None;
+        }
+        Some(file)
+    }
+
+    /// Has the kernel forget the file, which it does once what it reads ahead has come. False: it never did.
+    fn evict(file: &File) -> bool {
+        (0..100_000).any(|_| {
+            // SAFETY: takes no pointer; the file is open.
+            let status = unsafe { libc::posix_fadvise64(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) };
+            assert_eq!(status, 0);
+            // Far from what the tests ask for, since asking brings it in.
+            read_one_now(file, BYTES - 1).is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+        })
+    }
+
+    #[test]
+    fn what_was_evicted_is_cold_until_it_is_brought_in() {
+        let Some(file) = on_disk() else { return };
+        let again = file.try_clone().unwrap();
+        let content = ContentFile::from_file(file).unwrap();
+        assert!(evict(&again));
+        assert!(content.first_cold(WINDOW_BYTES, 100).is_some());
+        content.bring_in(0, BYTES, || true).unwrap();
+        assert_eq!(content.first_cold(0, BYTES), None);
+        assert_eq!(content.first_cold(BYTES - 10, 100), None, "behind the end is for whoever reads it");
+        assert_eq!(content.bring_in(BYTES - 10, 11, || true), Err(ReadError::Truncated));
+    }
+
+    #[test]
+    fn a_send_asks_for_the_first_page_although_it_was_there() {
+        let Some(file) = on_disk() else { return };
+        let again = file.try_clone().unwrap();
+        let content = ContentFile::from_file(file).unwrap();
+        content.bring_in(0, BYTES, || true).unwrap();
+        let mut resident = Resident::new();
+        assert_eq!(resident.first_cold_of_send(&content, 0, 150_000), None);
+        assert!(evict(&again));
+        assert_eq!(resident.first_cold(&content, 0, 150_000), None, "noted");
+        assert_eq!(resident.first_cold_of_send(&content, 0, 150_000), Some(0));
+    }
+
+    #[test]
+    fn notes_are_by_page_and_for_an_era() {
+        let bytes: &'static [u8] = Box::leak(vec![1; BYTES as usize].into_boxed_slice());
+        let disk = Arc::new(FakeDisk::new(bytes, false));
+        let file = ContentFile::fake(&disk);
+        let mut resident = Resident::new();
+        disk.cool(3..4);
+        assert_eq!(resident.first_cold(&file, 0, 3 * PAGE_BYTES), None);
+        assert_eq!(resident.first_cold(&file, 100, 3 * PAGE_BYTES), Some(3 * PAGE_BYTES));
+        resident.mark(file.identity(), 3 * PAGE_BYTES, 1);
+        assert_eq!(resident.first_cold(&file, 100, 3 * PAGE_BYTES), None, "noted, whatever is true");
+        assert!(resident.set_time(1 << ERA_SHIFT));
+        assert!(!resident.set_time((1 << ERA_SHIFT) + 1));
+        assert_eq!(resident.first_cold(&file, 100, 3 * PAGE_BYTES), Some(3 * PAGE_BYTES));
+        // Over the bounds of windows.
+        let edge = WINDOW_BYTES - PAGE_BYTES;
+        disk.cool((2 * WINDOW_BYTES / PAGE_BYTES) as usize..(2 * WINDOW_BYTES / PAGE_BYTES) as usize + 1);
+        assert_eq!(resident.first_cold(&file, edge, WINDOW_BYTES + PAGE_BYTES + 1), Some(2 * WINDOW_BYTES));
+        resident.mark(file.identity(), edge, WINDOW_BYTES + PAGE_BYTES + 1);
+        assert_eq!(resident.first_cold(&file, edge, WINDOW_BYTES + PAGE_BYTES + 1), None);
+        assert_eq!(resident.first_cold(&file, 2 * WINDOW_BYTES + PAGE_BYTES, 10), None);
+        assert_eq!(bits(0, 64), u64::MAX);
+        assert_eq!(bits(63, 64), 1 << 63);
+        assert_eq!(bits(1, 3), 0b110);
+    }
+
+    #[test]
+    fn memory_is_in_memory() {
+        let file = ContentFile::from_memory(vec![1; 100]);
+        assert_eq!(file.first_cold(0, 100), None);
+        assert_eq!(Resident::new().first_cold_of_send(&file, 0, 100), None);
+        assert_eq!(file.bring_in(0, 100, || true), Ok(()));
+    }
+}
