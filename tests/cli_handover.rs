@@ -114,7 +114,8 @@ fn under_load_no_request_fails_whatever_the_number_of_workers() {
                 "{backend}: {rounds} hand-overs, {answers} answers, none failed, {reopened} connections went over, {:.0} requests/s",
                 answers as f64 / seconds
             );
-            assert_eq!(reopened, (rounds * CLIENT_THREADS * CONNECTIONS) as u64, "each went over each time");
+            // One that is opened while the old server lets go of the socket may still be its.
+            assert!(reopened >= (rounds * CLIENT_THREADS * CONNECTIONS) as u64, "each went over each time");
         });
         server.stop();
         assert!(!folder.path("control").exists());

@@ -12,7 +12,7 @@ use std::os::unix::net::UnixDatagram;
 /// Makes a pack with one key, and puts it in place of the one before.
 fn pack(folder: &Folder, pack: &str, text: &str) {
     folder.write("records", format!("{{\"key\":\"/k\",\"type\":\"text/plain\",\"text\":\"{text}\"}}"));
-    folder.badger(&format!("pack records records -o {pack}")).good();
+    folder.badger(&format!("pack records records --force -o {pack}")).good();
 }
 
 fn replace(folder: &Folder, path: &str, bytes: &str) {

@@ -276,6 +276,7 @@ impl Builder {
             let _ = door.hall.send(Told::Doors(Arc::clone(&doors)));
             (door.wake)();
         }
+        handle.keep_files();
         Ok(handle)
     }
 }

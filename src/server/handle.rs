@@ -216,6 +216,11 @@ impl Handle {
         self.listeners.iter().map(|listener| listener.upgrade().ok_or_else(stopped)?.duplicate()).collect()
     }
 
+    /// It serves: files of unix sockets are its own to remove, also those that another process made.
+    pub(crate) fn keep_files(&self) {
+        self.listeners.iter().filter_map(Weak::upgrade).for_each(|listener| listener.keep());
+    }
+
     /// Leaves the clients to another process that listens on the same sockets, and returns when all have gone: accepts no
     /// more, answers what was read and what is still asked on open connections (saying `Connection: close`), and leaves the
     /// files of unix sockets where they are.

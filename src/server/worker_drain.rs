@@ -31,8 +31,8 @@ impl Drain {
     pub(super) fn deadline(self, now: u64) -> Option<u64> {
         match self {
             Drain::No => None,
-            Drain::Going { idle_until, .. } if idle_until > now => Some(idle_until),
             Drain::Going { has_settled: false, .. } => Some(0),
+            Drain::Going { idle_until, .. } if idle_until > now => Some(idle_until),
             // Once it is over there are no connections; the waker tells when those arrive that are on their way.
             Drain::Going { deadline, .. } => Some(deadline).filter(|at| *at > now && !planted!(DrainHasNoEnd)),
         }

@@ -91,7 +91,8 @@ impl Listener {
         Ok(Listener { socket, local, made: None, is_given_away: AtomicBool::new(false) })
     }
 
-    /// Makes the socket file that it listens on its own: it goes when the listener does.
+    /// Learns of the socket file that it listens on, which another process made. It stays that one's until
+    /// [`Listener::keep`].
     ///
     /// # Errors
     /// There is no socket at that path.
@@ -101,7 +102,13 @@ impl Listener {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the file is not a socket"));
         }
         self.made = Some((path.to_owned(), found.dev(), found.ino()));
+        self.give_away();
         Ok(())
+    }
+
+    /// The socket file is its own: it goes when the listener does.
+    pub(crate) fn keep(&self) {
+        self.is_given_away.store(false, Ordering::Relaxed);
     }
 
     /// Leaves its socket file to another process that has the socket too.
@@ -537,6 +544,11 @@ mod tests {
         let first = Listener::bind_unix(&directory.join("given")).unwrap();
         let mut second = Listener::from_descriptor(first.duplicate().unwrap()).unwrap();
         second.adopt(&directory.join("given")).unwrap();
+        drop(second);
+        assert!(directory.join("given").exists(), "the second has not come to serve");
+        let mut second = Listener::from_descriptor(first.duplicate().unwrap()).unwrap();
+        second.adopt(&directory.join("given")).unwrap();
+        second.keep();
         first.give_away();
         drop(first);
         let _client =

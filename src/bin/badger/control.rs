@@ -23,10 +23,21 @@ const COMMAND_BYTES_MAX: u64 = 64;
 /// Longest answer that is read.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024;
 
-/// The socket of a server that is about to serve.
+/// The socket of a server that is about to serve. It lies beside its path until it is put there, so that there is never a file
+/// that others may use, and a server that does not come to serve takes nothing away from the one before.
 pub(crate) struct Control {
     listener: UnixListener,
-    pub(crate) file: SocketFile,
+    /// Where it lies now; it goes with this value, unless it was put in its place.
+    made: Option<PathBuf>,
+    path: PathBuf,
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        if let Some(made) = &self.made {
+            let _ = fs::remove_file(made);
+        }
+    }
 }
 
 impl Control {
@@ -56,21 +67,27 @@ impl Control {
                 );
             }
         }
-        // Made beside it and renamed: there is never a file there that others may use, nor none at all.
         let mut made = path.as_os_str().to_owned();
         made.push(format!(".{}", std::process::id()));
         let made = PathBuf::from(made);
-        let listen = || {
-            let listener = UnixListener::bind(&made)?;
-            fs::set_permissions(&made, Permissions::from_mode(0o600))?;
-            fs::rename(&made, path)?;
-            let file = SocketFile::find(path).ok_or_else(|| io::Error::from(ErrorKind::NotFound))?;
-            Ok(Control { listener, file })
-        };
-        listen().map_err(|error| {
-            let _ = fs::remove_file(&made);
-            failed(error)
-        })
+        let listener = UnixListener::bind(&made).map_err(failed)?;
+        let control = Control { listener, made: Some(made.clone()), path: path.to_owned() };
+        fs::set_permissions(&made, Permissions::from_mode(0o600)).map_err(failed)?;
+        Ok(control)
+    }
+
+    /// Puts it in its place.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub(crate) fn publish(&mut self) -> Result<SocketFile, Failure> {
+        let path = self.path.clone();
+        let failed = |error: io::Error| io_failure(&path, &error).at("control socket");
+        if let Some(made) = &self.made {
+            fs::rename(made, &path).map_err(failed)?;
+        }
+        self.made = None;
+        SocketFile::find(&path).ok_or_else(|| failed(ErrorKind::NotFound.into()))
     }
 
     /// Answers on a thread of its own, one after the other.

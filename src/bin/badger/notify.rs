@@ -10,6 +10,9 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How long a message may wait for a manager that reads late.
+const TELL_TIME_MAX: Duration = Duration::from_secs(1);
+
 /// Where messages go.
 #[derive(Clone, Default)]
 pub(crate) struct Notify(Option<Arc<(UnixDatagram, SocketAddr)>>);
@@ -27,8 +30,8 @@ impl Notify {
                 _ => SocketAddr::from_pathname(&name)?,
             };
             let socket = UnixDatagram::unbound()?;
-            // A manager that does not read must not stop the server.
-            socket.set_nonblocking(true)?;
+            // A manager that does not read must not stop the server, and one that reads late misses nothing.
+            socket.set_write_timeout(Some(TELL_TIME_MAX))?;
             Ok((socket, address))
         };
         let failed = |error: std::io::Error| {

@@ -188,10 +188,10 @@ fn serve(content: Content, lines: &Lines) -> Result<ExitCode, Failure> {
         builder = builder.workers(workers.get());
     }
     let (builder, labels) = takeover::listen(builder, &arguments.listen, LISTEN_DEFAULT, handed, lines)?;
-    let handle = Arc::new(builder.start(router).map_err(start_failure)?);
     let open = |path: &PathBuf| Control::open(path, arguments.takeover.as_deref());
-    let control = arguments.control.as_ref().map(open).transpose()?;
-    let control_file = control.as_ref().map(|control| control.file.clone());
+    let mut control = arguments.control.as_ref().map(open).transpose()?;
+    let handle = Arc::new(builder.start(router).map_err(start_failure)?);
+    let control_file = control.as_mut().map(Control::publish).transpose()?;
     lifecycle.started(Serving { handle: Arc::clone(&handle), labels, control: control_file.clone() });
     for address in handle.addresses() {
         say(format_args!("listening on {address} backend={} workers={}", handle.backend(), handle.workers()));
