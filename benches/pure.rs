@@ -92,10 +92,11 @@ fn plan(criterion: &mut Criterion) {
     answer(criterion, "plan: 16 pipelined", BARE.repeat(16).as_bytes(), 16, Fixed { has_it: true });
 }
 
-/// A request to a handler and back, without a socket: among one pattern and among a thousand the router should be as quick.
+/// A request to a handler and back, without a socket: it should be as quick among as many patterns as a router may have as
+/// with one.
 fn route(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("route");
-    for count in [1, 1_000] {
+    for count in [1, 256] {
         let handler = |request: &Request<'_>| Response::text(request.param("name").len().to_string());
         let router =
             (0..count).fold(Router::new(), |router, number| router.get(&format!("/hello/{number}/{{name}}"), handler));

@@ -76,20 +76,23 @@ fn a_gate_holds_when_its_interval_reaches_it() {
     assert_eq!(Verdict::of(figure, 1.09), Verdict::Miss);
 }
 
+fn series_of(server: &str, cpu_micros: Vec<f64>) -> Series {
+    Series { server: server.to_owned(), cpu_micros, ..Series::default() }
+}
+
 #[test]
 fn ratios_are_paired_in_the_round() {
-    let series = |server: &str, cpu_micros: &[f64]| Series {
-        server: server.to_owned(),
-        cpu_micros: cpu_micros.to_vec(),
-        ..Series::default()
-    };
     // The medians are alike; in each round one costs twice as much.
-    let series = vec![series("own", &[2.0, 4.0, 8.0]), series("other", &[1.0, 2.0, 4.0])];
+    let series = vec![series_of("own", vec![2.0, 4.0, 8.0]), series_of("other", vec![1.0, 2.0, 4.0])];
     let row = Row { name: "row".to_owned(), series, ..Row::default() };
     let gate = Gate { subject: "own".to_owned(), other: "other".to_owned(), at_most: 2.0 };
     let figure = report::gate_ratio(&row, &gate).expect("both took part");
     assert_eq!((figure.value, figure.low, figure.high), (2.0, 2.0, 2.0));
+    assert_eq!(report::gate_verdict(&row, &gate), Some(Verdict::TooFew));
     assert!(report::gate_ratio(&row, &Gate { other: "nobody".to_owned(), ..gate }).is_none());
+    let row = Row { series: vec![series_of("own", vec![2.0; 9]), series_of("other", vec![1.0; 9])], ..row };
+    let gate = Gate { subject: "own".to_owned(), other: "other".to_owned(), at_most: 1.9 };
+    assert_eq!(report::gate_verdict(&row, &gate), Some(Verdict::Miss));
 }
 
 #[test]

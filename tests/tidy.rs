@@ -103,7 +103,7 @@ const LINES_MAX: usize = 600;
 
 /// Longer files: the bound they have instead, and why.
 const LONG_FILES: [(&str, usize, &str); 6] = [
-    ("src/http/conn.rs", 700, "every transition of the connection is in one file, theory first"),
+    ("src/http/conn.rs", 720, "every transition of the connection is in one file, theory first"),
     ("src/http/conn_tests.rs", 1000, "tables of whole exchanges, and every cut of them"),
     ("src/ring/epoll.rs", 640, "one backend, with the tests that only it needs"),
     ("src/ring/uring.rs", 760, "one backend: what each completion means is in one file"),

@@ -1,7 +1,7 @@
 //! Pure: the part of README.md that is drawn from a record.
 
 use super::record::{Record, Row};
-use super::report::{Verdict, cold_gates, gate_ratio, interval, ratio, slope_bytes};
+use super::report::{Verdict, cold_gates, gate_ratio, gate_verdict, interval, ratio, slope_bytes};
 use super::statistics::median;
 use std::fmt::Write as _;
 
@@ -62,14 +62,14 @@ fn write_table(text: &mut String, record: &Record) -> std::fmt::Result {
     for row in &record.rows {
         let apart = row.gates.iter().filter(|gate| gate.other.contains(", one payload"));
         for gate in apart {
-            let Some(figure) = gate_ratio(row, gate) else { continue };
+            let (Some(figure), Some(verdict)) = (gate_ratio(row, gate), gate_verdict(row, gate)) else { continue };
             writeln!(
                 text,
                 "- {}: {} of the CPU for one hot payload (aim: {:.2}, {}).",
                 row.name,
                 interval(figure),
                 gate.at_most,
-                Verdict::of(figure, gate.at_most).text()
+                verdict.text()
             )?;
         }
     }
@@ -93,10 +93,14 @@ fn write_table(text: &mut String, record: &Record) -> std::fmt::Result {
             gate.verdict.text()
         )?;
     }
-    let missed =
-        record.rows.iter().flat_map(|row| row.gates.iter().map(move |gate| (row, gate))).filter(|(row, gate)| {
-            gate_ratio(row, gate).is_some_and(|figure| Verdict::of(figure, gate.at_most) == Verdict::Miss)
-        });
+    let all = || record.rows.iter().flat_map(|row| row.gates.iter().map(move |gate| (row, gate)));
+    if all().any(|(row, gate)| gate_verdict(row, gate) == Some(Verdict::TooFew)) {
+        return writeln!(
+            text,
+            "- Fewer than 9 rounds: this shows how it is measured, and whether an aim is met is not judged."
+        );
+    }
+    let missed = all().filter(|(row, gate)| gate_verdict(row, gate) == Some(Verdict::Miss));
     let missed: Vec<String> =
         missed.map(|(row, gate)| format!("{} against {} ({:.2})", row.name, gate.other, gate.at_most)).collect();
     if missed.is_empty() {
@@ -111,7 +115,7 @@ fn cell(row: &Row, subject: &str, other: &str) -> String {
     let (Some(own), Some(series)) = (row.series(subject), row.series(other)) else { return "-".to_owned() };
     let figure = ratio(own, series);
     let gate = row.gates.iter().find(|gate| gate.other == other);
-    match gate.filter(|gate| Verdict::of(figure, gate.at_most) == Verdict::Miss) {
+    match gate.filter(|gate| gate_verdict(row, gate) == Some(Verdict::Miss)) {
         Some(gate) => format!("{} (aim: {:.2})", interval(figure), gate.at_most),
         None => interval(figure),
     }

@@ -19,7 +19,12 @@ pub(crate) enum Verdict {
     /// The figure is beyond the gate, which lies inside of the interval.
     Within,
     Miss,
+    /// Fewer pairs than a verdict takes.
+    TooFew,
 }
+
+/// Pairs below which nothing is said: an interval of a few holds anything.
+pub(crate) const PAIRS_MIN: usize = 9;
 
 impl Verdict {
     pub(crate) fn of(figure: Median, at_most: f64) -> Verdict {
@@ -35,6 +40,7 @@ impl Verdict {
             Verdict::Pass => "holds",
             Verdict::Within => "holds (the interval has it)",
             Verdict::Miss => "MISSED",
+            Verdict::TooFew => "not judged: fewer than 9 rounds",
         }
     }
 }
@@ -47,6 +53,13 @@ pub(crate) fn ratio(subject: &Series, other: &Series) -> Median {
 /// The ratio that a gate is about.
 pub(crate) fn gate_ratio(row: &Row, gate: &Gate) -> Option<Median> {
     Some(ratio(row.series(&gate.subject)?, row.series(&gate.other)?))
+}
+
+/// How a row stands to one of its gates.
+pub(crate) fn gate_verdict(row: &Row, gate: &Gate) -> Option<Verdict> {
+    let pairs = row.series(&gate.subject)?.cpu_micros.len().min(row.series(&gate.other)?.cpu_micros.len());
+    let figure = gate_ratio(row, gate)?;
+    Some(if pairs < PAIRS_MIN { Verdict::TooFew } else { Verdict::of(figure, gate.at_most) })
 }
 
 /// Bytes for one more idle connection.
@@ -144,8 +157,8 @@ fn gates(text: &mut String, record: &Record) -> std::fmt::Result {
     writeln!(text, "| row | against | ratio | at most | |\n|---|---|---|---|---|")?;
     for row in &record.rows {
         for gate in &row.gates {
-            let Some(figure) = gate_ratio(row, gate) else { continue };
-            let (verdict, at_most) = (Verdict::of(figure, gate.at_most).text(), gate.at_most);
+            let (Some(figure), Some(verdict)) = (gate_ratio(row, gate), gate_verdict(row, gate)) else { continue };
+            let (verdict, at_most) = (verdict.text(), gate.at_most);
             writeln!(text, "| {} | {} | {} | {at_most:.2} | {verdict} |", row.name, gate.other, interval(figure))?;
         }
     }

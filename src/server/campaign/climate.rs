@@ -73,11 +73,11 @@ impl Climate {
     }
 
     pub(super) fn draw(random: &mut Random) -> Climate {
-        let cuts = random.below(4) == 0;
+        let cuts = random.below(3) == 0;
         // A cut is found out in more ways through a mapping, and not at all in memory.
         let stores = [Store::Mapped, Store::Mapped, Store::Read, Store::Memory];
         let store = stores[random.below(if cuts { 3 } else { 4 }) as usize];
-        let cools = random.below(3) == 0;
+        let cools = random.below(5) < 2;
         let damage = random.below(8) == 0;
         let mut weather = draw_weather(random);
         let mut limits = draw_limits(random);
@@ -90,7 +90,8 @@ impl Climate {
             limits.connections_per_address_max = 1 + random.below(2) as usize;
         }
         let tasks_max = if random.below(6) == 0 { random.below(3) as usize } else { usize::MAX };
-        let task_faults = if random.below(4) == 0 { 30 } else { 0 };
+        // Only what is cold is read by tasks whose failure leaves something to believe.
+        let task_faults = if random.below(if cools { 2 } else { 4 }) == 0 { if cools { 60 } else { 30 } } else { 0 };
         let late_tasks = random.below(8) == 0;
         let drain_time = Duration::from_millis(random.below(20_000));
         let drain = (random.below(3) == 0).then(|| (random.below(300), drain_time));
