@@ -50,7 +50,9 @@ fn write(path: &Path, generation: u64) {
 
 /// One request on a connection that stays open. The content that answered, which is no older than `oldest`.
 fn ask(stream: &mut BufReader<TcpStream>, len: usize, oldest: u64) -> u64 {
-    write!(stream.get_mut(), "GET /{len} HTTP/1.1\r\nHost: test\r\n\r\n").unwrap();
+    // In one piece: the next one would wait for the acknowledgement of the first.
+    let request = format!("GET /{len} HTTP/1.1\r\nHost: test\r\n\r\n");
+    stream.get_mut().write_all(request.as_bytes()).unwrap();
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         assert_ne!(stream.read_line(&mut head).unwrap(), 0, "the end after {head:?}");

@@ -35,7 +35,7 @@ impl Notify {
             Ok((socket, address))
         };
         let failed = |error: std::io::Error| {
-            let failure = Failure::new(format!("NOTIFY_SOCKET={}: {error}", name.display()));
+            let failure = Failure::new(format!("NOTIFY_SOCKET={}: {error}", name.to_string_lossy()));
             failure.remedy("it is set by a service manager; without one leave it unset")
         };
         open().map(|target| Notify(Some(Arc::new(target)))).map_err(failed)
