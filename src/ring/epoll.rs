@@ -199,6 +199,7 @@ impl Epoll {
             }
         }
         if flags & (flag::WRITABLE | flag::HANG_UP | flag::ERROR) != 0 {
+            connection.sending.room_came();
             self.try_send(slot);
         }
     }

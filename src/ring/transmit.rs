@@ -1,18 +1,18 @@
 //! The way out, the same for all backends that send by plain calls: a share of one connection in one turn.
 //!
-//! Bytes of files leave in windows, each of which is asked for first: is it in memory? What is in front of a window waits for
-//! its answer, so that no head leaves before the beginning of its body can.
+//! Before bytes of a file leave it is asked whether they are in memory. What is in front of them waits for the answer, so that
+//! no head leaves before the beginning of its body can.
 #![forbid(unsafe_code)]
 
 use super::{Cold, Outgoing, Span, Token};
-use crate::sys::file::{Resident, WINDOW_BYTES};
+use crate::sys::file::Resident;
 use crate::sys::sendfile::sendfile;
 use crate::sys::{self, Socket};
 use std::io::{self, IoSlice};
 
-/// Bytes that one connection may send in one turn, and so the longest that `sendfile` keeps the loop: 0.1 ms at 10 GB/s.
-/// A socket's buffer ends most sends before that.
-pub(super) const SEND_TURN_BYTES: u64 = 1024 * 1024;
+/// Bytes that one connection may send in one turn, and so the longest that `sendfile` keeps the loop: 0.4 ms at 10 GB/s. As
+/// much as a socket's buffer holds (4 MiB, `net.ipv4.tcp_wmem`), which ends most sends before that.
+pub(super) const SEND_TURN_BYTES: u64 = 4 * 1024 * 1024;
 /// Stretches of memory that one call sends (the kernel allows 1024): a batch of 32 small answers is one or two.
 pub(super) const SEND_SLICES: usize = 32;
 
@@ -20,8 +20,12 @@ pub(super) const SEND_SLICES: usize = 32;
 #[derive(Debug, Default)]
 pub(super) struct Sending {
     send: Option<(Token, Box<Outgoing>)>,
-    /// The turn that `turn_bytes` counts: its lower half, since there is one of these for each idle connection.
-    turn: u32,
+    /// The turn that `turn_bytes` counts: its lowest bits, since there is one of these for each idle connection. Taken for an
+    /// earlier one, it makes a send wait a turn.
+    turn: u16,
+    /// The socket said that it has no room, and has not said since that it has. Asking in between would find a little: the
+    /// client then gets many small pieces, each of them sent by us, where the kernel could send a full queue by itself.
+    is_full: bool,
     turn_bytes: u32,
 }
 
@@ -60,16 +64,28 @@ impl Sending {
         self.send.take()
     }
 
+    /// There is room again, or the connection broke.
+    pub(super) fn room_came(&mut self) {
+        self.is_full = false;
+    }
+
     /// Sends what there is room for, at most the share of this turn.
     pub(super) fn attempt(&mut self, socket: &Socket, turn: u64, resident: &mut Resident) -> Attempt {
         let Some((token, mut outgoing)) = self.send.take() else { return Attempt::Nothing };
-        if self.turn != turn as u32 {
-            self.turn = turn as u32;
+        if self.is_full {
+            self.send = Some((token, outgoing));
+            return Attempt::Full;
+        }
+        if self.turn != turn as u16 {
+            self.turn = turn as u16;
             self.turn_bytes = 0;
         }
         let share = SEND_TURN_BYTES.saturating_sub(self.turn_bytes.into());
         match send_share(socket, &mut outgoing, share, resident) {
-            Tried::Progress(bytes) => {
+            Tried::Progress { bytes, is_short } => {
+                // What came back short may have met the end of the room, or something else: the socket knows, and an edge
+                // follows when it says that there is none.
+                self.is_full = is_short && !socket.has_room();
                 // At most the share, which is far below 4 GiB.
                 self.turn_bytes = self.turn_bytes.saturating_add(u32::try_from(bytes).unwrap_or(u32::MAX));
                 Attempt::Ended(token, outgoing, Ok(bytes))
@@ -77,6 +93,7 @@ impl Sending {
             Tried::Failed(error) => Attempt::Ended(token, outgoing, Err(error)),
             Tried::Cold(cold) => Attempt::Cold(token, outgoing, cold),
             Tried::Full => {
+                self.is_full = true;
                 self.send = Some((token, outgoing));
                 Attempt::Full
             }
@@ -90,8 +107,11 @@ impl Sending {
 
 /// What a try to send came to.
 enum Tried {
-    /// Some bytes left, and the outgoing has moved on.
-    Progress(u64),
+    /// Some bytes left, and the outgoing has moved on. Short: the last call sent fewer than it was asked to.
+    Progress {
+        bytes: u64,
+        is_short: bool,
+    },
     Full,
     /// The connection has had its share of this turn.
     Later,
@@ -99,7 +119,7 @@ enum Tried {
     Cold(Cold),
 }
 
-/// How much of `outgoing` may leave, of at most `share`: up to the end of the first window of a file, which is in memory.
+/// How much of `outgoing` may leave, of at most `share`: up to the end of its first span of a file, which is in memory.
 ///
 /// # Errors
 /// It is not.
@@ -109,10 +129,11 @@ pub(super) fn ask(
     mut first_cold: impl FnMut(&sys::ContentFile, u64, u64) -> Option<u64>,
 ) -> Result<u64, Cold> {
     let Some(next) = outgoing.next_file(share) else { return Ok(share) };
-    let window = next.len.min(share - next.ahead).min(WINDOW_BYTES);
-    match first_cold(next.file, next.offset, window) {
-        Some(offset) if !outgoing.is_trusted() => Err(Cold { offset, len: next.offset + next.len - offset }),
-        Some(_) | None => Ok(next.ahead + window),
+    let len = next.len.min(share - next.ahead);
+    match first_cold(next.file, next.offset, len) {
+        Some(offset) if !outgoing.is_trusted() && offset == next.offset => Err(Cold { offset, len: next.len }),
+        Some(offset) if !outgoing.is_trusted() => Ok(next.ahead + (offset - next.offset)),
+        Some(_) | None => Ok(next.ahead + len),
     }
 }
 
@@ -123,7 +144,7 @@ fn send_share(socket: &Socket, outgoing: &mut Outgoing, share: u64, resident: &m
     let mut asked = 0;
     while !outgoing.is_done() {
         if sent >= share {
-            return if sent == 0 { Tried::Later } else { Tried::Progress(sent) };
+            return if sent == 0 { Tried::Later } else { Tried::Progress { bytes: sent, is_short: false } };
         }
         if sent >= asked {
             let first_cold = |file: &_, offset, len| resident.first_cold_of_send(file, offset, len);
@@ -139,7 +160,7 @@ fn send_share(socket: &Socket, outgoing: &mut Outgoing, share: u64, resident: &m
                 outgoing.advance(run.sent);
                 sent += run.sent;
                 if run.sent < run.asked {
-                    break;
+                    return Tried::Progress { bytes: sent, is_short: true };
                 }
             }
             // What has left is told first; the next try meets the error again.
@@ -148,7 +169,7 @@ fn send_share(socket: &Socket, outgoing: &mut Outgoing, share: u64, resident: &m
             Err(error) => return Tried::Failed(error),
         }
     }
-    Tried::Progress(sent)
+    Tried::Progress { bytes: sent, is_short: false }
 }
 
 /// The outcome of one call.

@@ -327,6 +327,7 @@ impl Uring {
             }
             Kind::Room => {
                 let connection = &mut self.connections[record as usize];
+                connection.sending.room_came();
                 if event.is_last {
                     connection.room = None;
                 }

@@ -12,7 +12,7 @@
 
 mod resident;
 
-pub(crate) use resident::{Resident, WINDOW_BYTES};
+pub(crate) use resident::Resident;
 
 use super::checked;
 use super::guard::{self, Guarded};

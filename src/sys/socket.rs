@@ -343,6 +343,16 @@ impl Socket {
         })
     }
 
+    /// Whether a worthwhile part of the send buffer is free, or the connection is broken. When it is not, the kernel tells
+    /// whoever waits for the edge.
+    pub(crate) fn has_room(&self) -> bool {
+        let mut wanted = libc::pollfd { fd: self.0.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+        // SAFETY: one structure of our own, which the call may write to; the descriptor is open.
+        let found = unsafe { libc::poll(&raw mut wanted, 1, 0) };
+        // Failed: nothing is known, and trying tells.
+        found != 0
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) fn shutdown_sending(&self) -> io::Result<()> {
         // SAFETY: takes no pointer.

@@ -30,7 +30,7 @@ const PAGE_BYTES: u64 = 1 << PAGE_SHIFT;
 /// Pages of a window: the bits of a word.
 const WINDOW_PAGES: u64 = 64;
 /// Bytes of a window, and the most that one question is about: asking for all of it, cold after a second, takes 10 us.
-pub(crate) const WINDOW_BYTES: u64 = WINDOW_PAGES * PAGE_BYTES;
+const WINDOW_BYTES: u64 = WINDOW_PAGES * PAGE_BYTES;
 /// Windows that are noted, by their place: 1 GiB of what is served in a second. Others are asked for anew.
 const NOTED_WINDOWS: usize = 4096;
 /// Nanoseconds for which a note is believed, as a power of two: 1.07 s.
@@ -252,7 +252,9 @@ impl Resident {
         let is_known = file.can_be_cold() && self.window(file.identity(), offset / WINDOW_BYTES).pages & page != 0;
         if is_known && file.is_cold(offset) {
             // What else was in memory with it is likely to have left too.
-            self.window(file.identity(), offset / WINDOW_BYTES).pages = 0;
+            for number in offset / WINDOW_BYTES..offset.saturating_add(len).div_ceil(WINDOW_BYTES) {
+                self.window(file.identity(), number).pages = 0;
+            }
             return Some(offset);
         }
         self.first_cold(file, offset, len)
