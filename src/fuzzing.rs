@@ -21,7 +21,7 @@ pub use connection::connection;
 pub use pack::pack;
 pub use poco::poco;
 pub use reading::{End, ReadRequest, Reading, read_requests};
-pub use values::{accept_encoding, chunked_body, date, host, range, request_head, target};
+pub use values::{accept_encoding, chunked_body, date, host, proxy_header, range, request_head, target};
 
 /// Fails for one input that a fuzzer finds within seconds: the proof that a target which finds nothing does look.
 pub fn canary(bytes: &[u8]) {
@@ -64,7 +64,7 @@ mod tests {
     type Target = (&'static str, fn(&[u8]));
 
     /// Every function that a target calls, by the name of the target.
-    const TARGETS: [Target; 11] = [
+    const TARGETS: [Target; 12] = [
         ("accept_encoding", accept_encoding),
         ("chunked_body", chunked_body),
         ("connection", connection),
@@ -72,6 +72,7 @@ mod tests {
         ("host", host),
         ("pack", pack),
         ("poco", poco),
+        ("proxy_header", proxy_header),
         ("range", range),
         ("request_head", request_head),
         ("target", target),

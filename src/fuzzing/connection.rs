@@ -117,7 +117,7 @@ impl<S: Service> Exchange<S> {
                         let bytes = self.take_batch();
                         self.on(Input::Sent { bytes, is_all: true })
                     }
-                    Step::Wait => self.on(Input::Ready),
+                    Step::Wait | Step::Identified => self.on(Input::Ready),
                     Step::ShutdownThenDrain => {
                         assert_eq!(self.standing, Standing::Open, "the end is said once");
                         self.standing = Standing::Lingers;

@@ -104,6 +104,17 @@ const DATES: &[&str] = &[
     "Fri, 31 Dec 9999 23:59:60 GMT",
 ];
 
+/// What follows the signature of a proxy's header.
+const PROXY_HEADERS: &[&[u8]] = &[
+    b"\x21\x11\0\x0c\xc0\0\x02\x07\xc6\x33\x64\x01\x30\x39\0\x50GET",
+    b"\x21\x12\0\x14\xc0\0\x02\x07\xc6\x33\x64\x01\x30\x39\0\x50\x04\0\x01\0\x02\0\x02h2",
+    b"\x21\x21\0\x24\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x07\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x30\x39\0\x50",
+    b"\x20\0\0\0",
+    b"\x21\0\0\x03abc",
+    b"\x21\x31\0\x01a",
+    b"\x21\x11\xff\xff",
+];
+
 /// Scripts of the worker: the weather first, then one step a byte, what it is in the low half.
 const SCRIPTS: &[&[u8]] = &[
     b"\xff\0\0\x01\0\x07\x45",
@@ -150,6 +161,9 @@ pub(super) fn all() -> Vec<Seed> {
     }
     for value in HOSTS {
         add("host", b"", value.as_bytes());
+    }
+    for value in PROXY_HEADERS {
+        add("proxy_header", b"\r\n\r\n\0\r\nQUIT\n", value);
     }
     for value in DATES {
         add("date", &1_700_000_000u64.to_le_bytes(), value.as_bytes());

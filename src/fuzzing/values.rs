@@ -5,6 +5,7 @@ use super::Draws;
 use crate::http::chunked::{ChunkError, ChunkReader};
 use crate::http::fields::{Known, Sections};
 use crate::http::parse::{self, Framing, Head, Parsed};
+use crate::http::proxy::{self, ProxyHeader};
 use crate::http::range::{self, Ranges, Span};
 use crate::http::target::{self as request_target, Target};
 use crate::http::{Encoding, date as http_date, encoding, host as http_host, list};
@@ -328,5 +329,24 @@ pub fn date(bytes: &[u8]) {
     assert!(seconds <= http_date::SECONDS_MAX as i64 + 1);
     if let Some(unix_seconds) = u64::try_from(seconds).ok().filter(|&seconds| seconds <= http_date::SECONDS_MAX) {
         assert_eq!(http_date::parse(&http_date::write(unix_seconds), now), Some(seconds));
+    }
+}
+
+/// The header of a proxy: once a beginning says what it is, more bytes change nothing; what is whole is as long as it says.
+pub fn proxy_header(bytes: &[u8]) {
+    let whole = proxy::parse(bytes);
+    for cut in 0..bytes.len() {
+        let found = proxy::parse(&bytes[..cut]);
+        let is_same = match (found, whole) {
+            (ProxyHeader::Partial, ProxyHeader::Whole { len, .. }) => cut < len,
+            (ProxyHeader::Partial, _) => true,
+            (found, whole) => found == whole,
+        };
+        assert!(is_same, "{found:?} at {cut}, {whole:?} of all");
+    }
+    if let ProxyHeader::Whole { len, .. } = whole {
+        assert!((16..=bytes.len().min(proxy::PROXY_HEADER_BYTES_MAX)).contains(&len), "{len}");
+        let said = usize::from(u16::from_be_bytes([bytes[14], bytes[15]]));
+        assert!(bytes.starts_with(b"\r\n\r\n\0\r\nQUIT\n") && len == 16 + said);
     }
 }

@@ -88,7 +88,7 @@ impl One<'_> {
         match service.find(request, &mut self.scratch.stored) {
             Found::Stored => return self.stored(request, service),
             Found::Made(response) => self.made(request, response),
-            Found::Missing => self.refusal(404, ""),
+            Found::Missing => self.refusal_of_mount(404, "", |drawing| drawing),
             Found::Methods(methods) if request.method == Method::Options => {
                 Drawing::start(&mut self.scratch.batch, 204, self.moment, self.persistence)
                     .lines(self.scratch.stored.slice(&self.scratch.stored.always))

@@ -21,6 +21,9 @@
 //! returns [`Step::Send`]. What comes after the batch waits in `pending`, and no more is received until it has left, so
 //! a client that does not read cannot make the server buffer.
 //!
+//! A connection of a trusted proxy ([`Conn::proxied`]) begins with a header that names its client ([`super::proxy`]). Behind it
+//! the connection stops once ([`Step::Identified`]), so that whoever counts clients can turn it away.
+//!
 //! Content that is not at hand ([`super::Found::Wait`], [`super::Ready::Wait`]) stops the batch before the request that needs it. That
 //! request is simply asked again after [`Input::Ready`]: nothing of it is remembered, so there is no second way in.
 //!
@@ -36,6 +39,7 @@ use super::method::Method;
 use super::parse::{self, Framing, Head, Parsed, Refusal};
 use super::peer::PeerAddress;
 use super::plan::{Batch, Reached};
+use super::proxy::{self, ProxyHeader, Source};
 use super::service::{Service, Stored};
 use crate::limits::{Limits, PREPARE_ATTEMPTS_MAX, PREPARE_NANOS_MAX};
 use std::net::SocketAddr;
@@ -125,8 +129,8 @@ pub enum Input<'b> {
     Held,
     /// Time has passed [`Conn::deadline`].
     Tick,
-    /// In place of anything else, right after [`Conn::new`]: its client has too many connections. It is answered 503, and
-    /// ends.
+    /// In place of anything else, right after [`Conn::new`] or [`Step::Identified`]: its client has too many connections. It
+    /// is answered 503, and ends.
     TurnedAway,
 }
 
@@ -139,6 +143,8 @@ pub enum Step {
     Send,
     /// Wait for [`Input::Ready`].
     Wait,
+    /// The proxy has named its client, [`Conn::peer`]: say [`Input::Ready`] at once, or [`Input::TurnedAway`].
+    Identified,
     /// Go on with what is outstanding.
     Stay,
     /// Say that nothing more will be sent (FIN), then receive.
@@ -164,6 +170,8 @@ pub enum Closed {
     LingerTime,
     /// The client sent too much while the connection lingered.
     LingerBytes,
+    /// A trusted proxy sent something else than its header.
+    ProxyHeader,
 }
 
 #[derive(Debug)]
@@ -226,6 +234,8 @@ pub struct Conn {
     /// Bytes that the client took in this send window.
     window_bytes: u64,
     peer: PeerAddress,
+    /// The header of a proxy has yet to come.
+    awaits_proxy: bool,
 }
 
 const _: () = assert!(size_of::<Conn>() <= 120, "a server has one for each idle connection");
@@ -257,7 +267,7 @@ enum Answered {
 }
 
 impl Conn {
-    /// The other end's address; none on a unix socket.
+    /// The client's address: the other end's, or what a proxy said of it; none on a unix socket.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer.get()
     }
@@ -277,7 +287,18 @@ impl Conn {
             deadline: after(moment, limits.head_time_max),
             window_bytes: 0,
             peer: PeerAddress::of(peer),
+            awaits_proxy: false,
         }
+    }
+
+    /// A connection of a proxy, which tells whom it is for before anything else.
+    pub fn proxied(proxy: Option<SocketAddr>, moment: &Moment, limits: &Limits) -> Conn {
+        Conn { awaits_proxy: true, ..Conn::new(proxy, moment, limits) }
+    }
+
+    /// Whether its proxy has yet to say whom it is for.
+    pub fn awaits_proxy(&self) -> bool {
+        self.awaits_proxy
     }
 
     /// When this connection next wants a [`Input::Tick`], in nanoseconds of [`Moment::nanos`].
@@ -299,10 +320,12 @@ impl Conn {
     /// Takes what happened and says what to do next.
     pub fn on<S: Service>(&mut self, input: Input<'_>, env: &mut Env<'_, S>) -> Step {
         match (&mut self.phase, input) {
+            (Phase::Receiving, Input::Bytes(bytes)) if self.awaits_proxy => self.read_proxy_header(bytes, env),
             (Phase::Receiving, Input::Bytes(bytes)) => self.read(bytes, env),
             (Phase::Receiving, Input::Eof) => Step::Close(Closed::ByPeer),
             (Phase::Receiving, Input::Tick) => self.receiving_tick(env),
-            (Phase::Receiving, Input::TurnedAway) => {
+            (Phase::Receiving | Phase::Preparing, Input::TurnedAway) => {
+                self.phase = Phase::Receiving;
                 let refusal = Refusal { status: 503, why: "too many connections from this address" };
                 self.answer_last(refusal, false, env)
             }
@@ -348,7 +371,7 @@ impl Conn {
             | (Phase::Receiving, Input::Ready | Input::Sent { .. } | Input::Failed | Input::Unready | Input::Held)
             | (Phase::Sending, Input::Ready)
             | (Phase::Preparing, Input::Sent { .. } | Input::Failed | Input::Unready | Input::Held)
-            | (Phase::Sending | Phase::Preparing | Phase::Lingering { .. }, Input::TurnedAway) => Step::Stay,
+            | (Phase::Sending | Phase::Lingering { .. }, Input::TurnedAway) => Step::Stay,
         }
     }
 
@@ -378,6 +401,26 @@ impl Conn {
             }
         }
         self.step(env)
+    }
+
+    /// Reads what a proxy says of its client, and keeps what follows for [`Input::Ready`].
+    fn read_proxy_header<S: Service>(&mut self, bytes: &[u8], env: &mut Env<'_, S>) -> Step {
+        env.scratch.batch.clear();
+        self.pending.extend_from_slice(bytes);
+        let (len, source) = match proxy::parse(&self.pending) {
+            ProxyHeader::Partial => return self.step(env),
+            ProxyHeader::Refused(_) => return Step::Close(Closed::ProxyHeader),
+            ProxyHeader::Whole { len, source } => (len, source),
+        };
+        self.pending.drain(..len);
+        self.peer = match source {
+            Source::Connection => self.peer,
+            Source::Inet(client) => PeerAddress::of(Some(client)),
+            Source::Unix => PeerAddress::None,
+        };
+        self.awaits_proxy = false;
+        self.phase = Phase::Preparing;
+        Step::Identified
     }
 
     /// Whether `bytes` change nothing: they end no line, reach no limit, and are wrong nowhere in a method, a target or a
@@ -629,7 +672,7 @@ impl Conn {
         if env.moment.nanos < self.deadline {
             return Step::Stay;
         }
-        if self.is_idle() {
+        if self.is_idle() || self.awaits_proxy {
             return Step::Close(if self.has_answered { Closed::IdleTime } else { Closed::HeadTime });
         }
         self.give_up(408, "the request did not come in time", env)

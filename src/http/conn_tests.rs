@@ -11,6 +11,8 @@ use super::super::{Method, date};
 use super::*;
 use crate::limits::RECEIVE_BYTES;
 
+#[path = "conn_tests/proxy.rs"]
+mod proxied;
 #[path = "conn_tests/time.rs"]
 mod time;
 
@@ -196,6 +198,7 @@ impl Run {
                     let bytes = self.take_batch();
                     self.sent(bytes)
                 }
+                Step::Identified => self.on(Input::Ready),
                 Step::Wait => {
                     self.is_waiting = true;
                     if !self.goes_on {

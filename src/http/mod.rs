@@ -20,6 +20,7 @@ mod multipart;
 pub(crate) mod parse;
 mod peer;
 pub mod plan;
+pub mod proxy;
 pub mod range;
 pub mod request;
 pub mod response;

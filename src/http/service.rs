@@ -24,7 +24,7 @@ pub enum Found {
     Stored,
     /// An answer made by a handler.
     Made(Response),
-    /// Nothing has this path: 404.
+    /// Nothing has this path: 404. `stored.always` may have lines of a mount.
     Missing,
     /// The path exists and has these methods, the request's not among them: 405, or 204 to OPTIONS. `stored.always` may have
     /// the mount's lines.

@@ -237,7 +237,10 @@ impl<R: Real> Place for TcpPlace<R> {
 
     fn new() -> TcpPlace<R> {
         let sizes = BufferSizes { receive_bytes: Some(4096), send_bytes: Some(4096) };
-        TcpPlace(Arc::new(Listener::bind_inet_sized("127.0.0.1:0".parse().unwrap(), sizes).unwrap()), PhantomData)
+        TcpPlace(
+            Arc::new(Listener::bind_inet_sized("127.0.0.1:0".parse().unwrap(), false, sizes).unwrap()),
+            PhantomData,
+        )
     }
 
     fn ring(&mut self) -> R::Ring {
@@ -267,7 +270,7 @@ impl<R: Real> Place for UnixPlace<R> {
     fn new() -> UnixPlace<R> {
         let name = format!("badgerserver-ring-{}-{:?}", std::process::id(), std::thread::current().id());
         let path = std::env::temp_dir().join(name);
-        UnixPlace(Arc::new(Listener::bind_unix(&path).unwrap()), path, PhantomData)
+        UnixPlace(Arc::new(Listener::bind_unix(&path, None).unwrap()), path, PhantomData)
     }
 
     fn ring(&mut self) -> R::Ring {

@@ -48,7 +48,25 @@ pub enum RouteError {
         /// What is wrong, and what to do.
         what: &'static str,
     },
-    /// A key or a path of a mount's [`super::Mount::fallback`] or [`super::Mount::gather`].
+    /// A value of a mount's [`super::Cors`].
+    Cors {
+        /// The prefix of the mount.
+        prefix: String,
+        /// As it was given.
+        value: String,
+        /// What is wrong, and what to do.
+        what: &'static str,
+    },
+    /// Where a redirect leads to, or its status.
+    Redirect {
+        /// The pattern that it leads away from.
+        pattern: String,
+        /// As it was given.
+        location: String,
+        /// What is wrong, and what to do.
+        what: &'static str,
+    },
+    /// A key or a path of a mount's [`super::Mount::fallback`], [`super::Mount::gather`] or [`super::Mount::not_found`].
     Key {
         /// The prefix of the mount.
         prefix: String,
@@ -78,6 +96,10 @@ impl std::fmt::Display for RouteError {
                 write!(f, "{method} {pattern:?}: the server answers this method itself; leave the handler out")
             }
             RouteError::Key { prefix, key, what } => write!(f, "{key:?} of the mount at {prefix:?}: {what}"),
+            RouteError::Cors { prefix, value, what } => write!(f, "cors {value:?} of the mount at {prefix:?}: {what}"),
+            RouteError::Redirect { pattern, location, what } => {
+                write!(f, "redirect from {pattern:?} to {location:?}: {what}")
+            }
             RouteError::Header { prefix, name, what } => {
                 write!(f, "header {name:?} of the mount at {prefix:?}: {what}")
             }
@@ -97,6 +119,8 @@ impl std::error::Error for RouteError {
             RouteError::Twice { .. }
             | RouteError::Method { .. }
             | RouteError::Header { .. }
+            | RouteError::Cors { .. }
+            | RouteError::Redirect { .. }
             | RouteError::Key { .. }
             | RouteError::TooMany { .. } => None,
         }

@@ -13,7 +13,7 @@ use super::files::Files;
 use super::mount::Site;
 use super::stored;
 use crate::http::encoding::Encoding;
-use crate::http::method::{Method, Methods};
+use crate::http::method::Method;
 use crate::http::plan::{SourceId, Span};
 use crate::http::request::Request;
 use crate::http::response::{Response, uncached_lines};
@@ -79,13 +79,12 @@ impl Gathered<'_> {
         stored: &mut Stored,
     ) -> Result<Found, String> {
         if !matches!(request.method(), Method::Get | Method::Head) {
-            stored::fill_lines(self.site, stored);
-            return Ok(Found::Methods(Methods::READ));
+            return Ok(stored::fill_methods(self.site, self.site.lines(request), request, stored));
         }
         gathering.entries.clear();
         gathering.spans.clear();
         if let Err(why) = parse(ids, &mut gathering.entries) {
-            return Ok(Found::Made(self.refusal(why)));
+            return Ok(Found::Made(self.refusal(why, request)));
         }
         let mut tag = Tag::new();
         // All that is not in memory is read at the same time.
@@ -120,7 +119,7 @@ impl Gathered<'_> {
         if let Some(wait) = wait {
             return Ok(wait);
         }
-        stored.always = stored.push(&self.site.plain);
+        stored::fill_lines(self.site.lines(request), stored);
         if request.negotiate(&[(Encoding::Identity, 0)]).is_none() {
             return Ok(Found::NotAcceptable);
         }
@@ -139,10 +138,11 @@ impl Gathered<'_> {
     }
 
     /// What a request is told whose list cannot be read, with the mount's lines so that scripts of other origins see it.
-    fn refusal(&self, why: &str) -> Response {
+    fn refusal(&self, why: &str, request: &Request<'_>) -> Response {
         let example = format!("GET {}{}?{}=1,2,3", self.site.prefix, self.gather.path, self.gather.parameter);
         let mut response = Response::text(format!("400 Bad Request: {why}: {example}\n")).status(400);
         response.lines.extend(uncached_lines(&self.site.plain).flatten());
+        response.lines.extend(self.site.lines(request).origin);
         response
     }
 }

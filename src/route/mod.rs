@@ -2,21 +2,24 @@
 //!
 //! A file has one idea each: `pattern` what a pattern is, `tree` the segments of all patterns and prefixes, `router` the
 //! table and the order in which it is asked, `mount` a pack under a prefix, `stored` how a record becomes an answer,
-//! `gather` many records in one answer,
-//! `local` what each worker keeps beside the shared table, `files` the files that a mount names outside its pack,
+//! `gather` many records in one answer, `cors` answers for scripts of other origins, `missing` what is said where nothing is,
+//! `redirect` from one pattern to another, `local` what each worker keeps beside the shared table, `files` the files that a mount names outside its pack,
 //! `error` what a builder can get wrong, `media` media types by file extension.
 //!
 //! **Invariant**: a router never changes once it serves. Whatever a request leaves behind is in `Local`, so workers share
 //! nothing but reads, and a warm worker finds stored content without allocating.
 #![forbid(unsafe_code)]
 
+mod cors;
 mod error;
 mod files;
 mod gather;
 mod local;
 pub mod media;
+mod missing;
 mod mount;
 mod pattern;
+mod redirect;
 mod router;
 mod stored;
 mod tree;
@@ -24,6 +27,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub use cors::{Cors, ORIGINS_MAX};
 pub use error::RouteError;
 pub(crate) use files::{FileState, FileTable, Files};
 pub(crate) use local::Local;

@@ -1,11 +1,15 @@
 //! A pack under a prefix, and the header lines that go with it. Pure.
 #![forbid(unsafe_code)]
 
+use super::cors::{Cors, CorsLines};
 use super::error::RouteError;
 use super::files::FileTable;
 use super::gather::Gather;
 use super::pattern;
-use crate::http::response::{FieldError, push_field_line};
+use super::redirect::push_segment;
+use super::stored::Lines;
+use crate::http::request::Request;
+use crate::http::response::{FieldError, push_field_line, uncached_lines};
 use crate::pack::{Pack, Record};
 
 /// What an entry that never changes may say to caches (RFC 8246): a year, and no revalidation.
@@ -43,6 +47,8 @@ pub struct Mount {
     says_immutable: bool,
     fallback: Option<FallbackRule>,
     gather: Option<Gather>,
+    cors: Option<Cors>,
+    not_found: Option<String>,
     /// The first thing that cannot be served.
     error: Option<RouteError>,
 }
@@ -68,6 +74,8 @@ impl Mount {
             says_immutable: true,
             fallback: None,
             gather: None,
+            cors: None,
+            not_found: None,
             error: None,
         }
     }
@@ -177,6 +185,28 @@ impl Mount {
         self
     }
 
+    /// Lets scripts of other origins read the answers, 404 too, and answers browsers that ask before they send a request
+    /// (preflight). The last call counts.
+    ///
+    /// ```no_run
+    /// # use badgerserver::{Mount, Pack, route::Cors};
+    /// # fn f(pack: Pack) -> Mount {
+    /// Mount::pack("/gallery", pack).cors(Cors::origins(["https://tv.example", "https://www.example"]))
+    /// # }
+    /// ```
+    pub fn cors(mut self, cors: Cors) -> Mount {
+        self.cors = Some(cors);
+        self
+    }
+
+    /// Answers what is not found below the prefix, by this mount or any other, with the entry at `key` (`/404.html`) and
+    /// status 404. It says nothing to caches: what is not there now may come. The last call counts.
+    /// [`super::Router::validate`] finds a `key` that the pack lacks.
+    pub fn not_found(mut self, key: &str) -> Mount {
+        self.not_found = Some(key.to_owned());
+        self
+    }
+
     fn blame(&mut self, name: &str, what: &'static str) {
         if self.error.is_none() {
             let (prefix, name) = (self.prefix.clone(), name.to_owned());
@@ -193,18 +223,7 @@ impl Mount {
 
     /// Looks the key of the fallback up, so that a mistake is found before anything is served.
     fn finish_fallback(rule: FallbackRule, pack: &Pack, lines: [&[u8]; 2]) -> Result<Fallback, &'static str> {
-        let mut record = Record::default();
-        match pack.lookup(rule.key.as_bytes(), &mut pack.checked(), &mut record) {
-            Ok(true) => {}
-            Ok(false) => {
-                return Err(
-                    "the pack lacks the key that stands for what is missing; pack it, or leave the fallback out",
-                );
-            }
-            Err(_) => {
-                return Err("the entry that stands for what is missing is damaged; `badger verify` names the place");
-            }
-        }
+        find_stand_in(pack, &rule.key)?;
         let [plain, immutable] = lines.map(|lines| [lines, &rule.line].concat());
         Ok(Fallback { below: rule.below, key: rule.key, plain, immutable })
     }
@@ -218,24 +237,59 @@ impl Mount {
             Ok(prefix) => prefix.to_owned(),
             Err(error) => return Err(RouteError::Prefix { prefix: self.prefix, error }),
         };
-        let plain = [&self.lines[..], &self.cache_control].concat();
-        let immutable = if self.says_immutable { [&self.lines[..], IMMUTABLE_LINE].concat() } else { plain.clone() };
+        let cors = match self.cors.as_ref().map(Cors::bake).transpose() {
+            Ok(cors) => cors,
+            Err((value, what)) => return Err(RouteError::Cors { prefix: self.prefix, value, what }),
+        };
+        if cors.is_some() && has_cors_line(&self.lines) {
+            let (name, what) = ("Access-Control-*".to_owned(), "cors writes these lines; leave the header out");
+            return Err(RouteError::Header { prefix: self.prefix, name, what });
+        }
+        let of_cors = cors.as_ref().map_or(&[][..], |cors| &cors.always);
+        let own = [&self.lines[..], of_cors].concat();
+        let plain = [&own[..], &self.cache_control].concat();
+        let immutable = if self.says_immutable { [&own[..], IMMUTABLE_LINE].concat() } else { plain.clone() };
         let slash_location = slash_location(&prefix);
         let fallback = match self.fallback {
             Some(rule) => {
                 let key = rule.key.clone();
                 let fallback = Mount::finish_fallback(rule, &self.pack, [&plain, &immutable]);
-                Some(fallback.map_err(|what| RouteError::Key { prefix: self.prefix, key, what })?)
+                Some(fallback.map_err(|what| RouteError::Key { prefix: self.prefix.clone(), key, what })?)
             }
             None => None,
         };
-        let site = Site { prefix, plain, immutable, slash_location, files: self.files, fallback, gather: self.gather };
-        Ok((self.pack, site))
+        let not_found = match self.not_found {
+            Some(key) => match find_stand_in(&self.pack, &key) {
+                Ok(()) => Some(NotFound { key, lines: uncached_lines(&own).flatten().copied().collect() }),
+                Err(what) => return Err(RouteError::Key { prefix: self.prefix, key, what }),
+            },
+            None => None,
+        };
+        let Mount { files, gather, pack, .. } = self;
+        let site = Site { prefix, plain, immutable, slash_location, files, fallback, gather, cors, not_found };
+        Ok((pack, site))
     }
 
     pub(super) fn prefix(&self) -> &str {
         &self.prefix
     }
+}
+
+/// Whether the entry that is to stand for missing ones is there.
+fn find_stand_in(pack: &Pack, key: &str) -> Result<(), &'static str> {
+    let mut record = Record::default();
+    match pack.lookup(key.as_bytes(), &mut pack.checked(), &mut record) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err("the pack lacks the key that stands for what is missing; add it, or leave this out"),
+        Err(_) => Err("the entry that stands for what is missing is damaged; `badger verify` names the place"),
+    }
+}
+
+fn has_cors_line(lines: &[u8]) -> bool {
+    const START: &[u8] = b"access-control-";
+    lines
+        .split(|&byte| byte == b'\n')
+        .any(|line| line.get(..START.len()).is_some_and(|start| start.eq_ignore_ascii_case(START)))
 }
 
 fn what(error: FieldError) -> &'static str {
@@ -260,6 +314,24 @@ pub(super) struct Site {
     pub(super) files: Option<FileTable>,
     pub(super) fallback: Option<Fallback>,
     pub(super) gather: Option<Gather>,
+    pub(super) cors: Option<CorsLines>,
+    pub(super) not_found: Option<NotFound>,
+}
+
+impl Site {
+    /// What it says to this request, in every answer but a fallback's.
+    pub(super) fn lines(&self, request: &Request<'_>) -> Lines<'_> {
+        let origin = self.cors.as_ref().map_or(&[][..], |cors| cors.of_origin(request));
+        Lines { plain: &self.plain, immutable: &self.immutable, origin }
+    }
+}
+
+/// The page for what is not found.
+#[derive(Debug)]
+pub(super) struct NotFound {
+    pub(super) key: String,
+    /// The lines of the mount but those for caches.
+    pub(super) lines: Vec<u8>,
 }
 
 /// What answers for the keys below a folder that are not there.
@@ -279,21 +351,11 @@ impl Fallback {
     }
 }
 
-/// The last segment of a prefix with a slash behind it, percent-encoded. The colon is encoded too: in the first segment of
-/// a relative reference it would end a scheme (RFC 3986 section 4.2).
+/// The last segment of a prefix with a slash behind it, percent-encoded.
 fn slash_location(prefix: &str) -> String {
-    const HEX: &[u8; 16] = b"0123456789ABCDEF";
     let segment = prefix.rsplit('/').next().unwrap_or_default();
     let mut location = String::with_capacity(segment.len() + 1);
-    for byte in segment.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=@".contains(&byte) {
-            location.push(char::from(byte));
-        } else {
-            location.push('%');
-            location.push(char::from(HEX[usize::from(byte >> 4)]));
-            location.push(char::from(HEX[usize::from(byte & 15)]));
-        }
-    }
+    push_segment(&mut location, segment);
     location.push('/');
     location
 }

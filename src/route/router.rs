@@ -9,7 +9,7 @@
 //!         one that has the key                         -> GET, HEAD: its record; else: the methods
 //!         one that has a fallback for the key          -> the same of the fallback's record
 //!     some pattern matched, some mount had the key     -> the methods of all of them
-//!     nothing                                          -> the handler for what is not found, or 404
+//!     nothing                                          -> the page of a mount for what is not found, the handler for it, or 404
 //! ```
 #![forbid(unsafe_code)]
 
@@ -65,11 +65,11 @@ type Handler = Box<dyn Fn(&Request<'_>) -> Response + Send + Sync>;
 /// Mistakes are collected and given by [`Router::validate`], which the server calls before it listens.
 #[must_use = "a router serves nothing until it is given to a server"]
 pub struct Router {
-    tree: Tree,
+    pub(super) tree: Tree,
     routes: Vec<Route>,
-    sites: Vec<Site>,
+    pub(super) sites: Vec<Site>,
     /// One for each site, under the same number.
-    packs: Vec<Pack>,
+    pub(super) packs: Vec<Pack>,
     not_found: Option<Handler>,
     error: Option<RouteError>,
 }
@@ -134,7 +134,8 @@ impl Router {
     }
 
     /// Answers what nothing else has. The answer is sent with the status that the handler gives it: 404 says that there is
-    /// nothing, 200 serves one page for every path of an application that routes in the browser.
+    /// nothing, 200 serves one page for every path of an application that routes in the browser. A page of a mount
+    /// ([`Mount::not_found`]) goes before it.
     pub fn not_found(mut self, handler: impl Fn(&Request<'_>) -> Response + Send + Sync + 'static) -> Router {
         self.not_found = Some(Box::new(handler));
         self
@@ -160,7 +161,7 @@ impl Router {
     }
 
     /// Finds what answers `request`. For [`Found::Stored`] it fills `stored`, which comes cleared; for [`Found::Methods`] of
-    /// a mount `stored.always` has the lines of the mount. For [`Found::Failed`] and [`Found::Panicked`], `local.failure`
+    /// a mount `stored.always` has the lines of the mount, and for [`Found::Missing`] those for other origins. For [`Found::Failed`] and [`Found::Panicked`], `local.failure`
     /// says what happened.
     pub(crate) fn find(
         &self,
@@ -181,14 +182,20 @@ impl Router {
             Found::Methods(more) => methods = methods.union(more),
             found => return found,
         }
+        if !methods.is_empty() {
+            return Found::Methods(methods);
+        }
+        match self.page_of_missing(local, files, request, stored) {
+            Found::Missing => {}
+            found => return found,
+        }
         match &self.not_found {
-            _ if !methods.is_empty() => Found::Methods(methods),
             Some(handler) => run(handler, request, "not found", local),
-            None => Found::Missing,
+            None => self.lines_of_missing(request, stored),
         }
     }
 
-    fn note(mut self, added: Result<(), RouteError>) -> Router {
+    pub(super) fn note(mut self, added: Result<(), RouteError>) -> Router {
         self.error = self.error.or(added.err());
         self
     }
@@ -346,7 +353,7 @@ impl Asked<'_> {
             Err(LookupError::NotInMemory { .. }) => Ok(Err(files.read_index(u32::from(number), key.as_bytes()))),
             outcome => outcome.map(Ok).map_err(|error| error.to_string()),
         };
-        let mut lines = Lines { plain: &site.plain, immutable: &site.immutable };
+        let mut lines = site.lines(request);
         match find(key)? {
             Ok(true) => {}
             Ok(false) => {
@@ -358,13 +365,12 @@ impl Asked<'_> {
                     Ok(false) => return Err(format!("its fallback {:?} is gone", fallback.key)),
                     Err(wait) => return Ok(wait),
                 }
-                lines = Lines { plain: &fallback.plain, immutable: &fallback.immutable };
+                lines = Lines { plain: &fallback.plain, immutable: &fallback.immutable, ..lines };
             }
             Err(wait) => return Ok(wait),
         }
         if !matches!(request.method(), Method::Get | Method::Head) {
-            stored::fill_lines(site, stored);
-            return Ok(Found::Methods(Methods::READ));
+            return Ok(stored::fill_methods(site, site.lines(request), request, stored));
         }
         if is_bare {
             stored::fill_redirect(site, request, stored);

@@ -6,6 +6,7 @@ use super::mount::Site;
 use crate::http::date;
 use crate::http::encoding::Encoding;
 use crate::http::fields::Known;
+use crate::http::method::Methods;
 use crate::http::plan::{SourceId, Span};
 use crate::http::request::Request;
 use crate::http::service::{Found, Stored};
@@ -13,14 +14,26 @@ use crate::http::target::hexadecimal;
 use crate::pack::{self, Pack, Record, VARIANTS_MAX, Variant};
 use std::ops::Range;
 
-/// What `OPTIONS` and refusals say of a mount: its lines.
-pub(super) fn fill_lines(site: &Site, stored: &mut Stored) {
-    stored.always = stored.push(&site.plain);
+/// What refusals say of a mount: its lines.
+pub(super) fn fill_lines(lines: Lines<'_>, stored: &mut Stored) {
+    let start = stored.push(lines.plain).start;
+    stored.always = start..stored.push(lines.origin).end;
+}
+
+/// What `OPTIONS` and what else a mount has no answer for get: the methods, and what a browser wants to know before it sends
+/// a request for a script of another origin.
+pub(super) fn fill_methods(site: &Site, lines: Lines<'_>, request: &Request<'_>, stored: &mut Stored) -> Found {
+    fill_lines(lines, stored);
+    if let Some(preflight) = site.cors.as_ref().and_then(|cors| cors.of_preflight(request)) {
+        stored.always.end = stored.push(preflight).end;
+    }
+    Found::Methods(Methods::READ)
 }
 
 /// The way from a prefix to the same with a slash: 301, and the query stays.
 pub(super) fn fill_redirect(site: &Site, request: &Request<'_>, stored: &mut Stored) {
-    let start = stored.push(&site.plain).start;
+    fill_lines(site.lines(request), stored);
+    let start = stored.always.start;
     stored.push(b"Location: ");
     stored.push(site.slash_location.as_bytes());
     push_query(request, stored);
@@ -45,6 +58,8 @@ pub(super) struct Lines<'e> {
     pub(super) plain: &'e [u8],
     /// With an entry that never changes.
     pub(super) immutable: &'e [u8],
+    /// Behind either, for the origin that asks.
+    pub(super) origin: &'e [u8],
 }
 
 /// A mount's lines and number, its pack and the record that was found in it.
@@ -59,7 +74,7 @@ impl Entry<'_> {
     /// Fills `stored` with the variant that suits the client best. [`Found::Missing`]: the entry is a file that is gone.
     pub(super) fn fill(&self, files: &mut dyn Files, request: &Request<'_>, stored: &mut Stored) -> Found {
         let Some(variant) = choose(self.record, request).and_then(|index| self.record.variant(index)) else {
-            stored.always = stored.push(self.lines.plain);
+            fill_lines(self.lines, stored);
             return Found::NotAcceptable;
         };
         stored.status = self.record.status();
@@ -109,6 +124,7 @@ impl Entry<'_> {
     fn fill_always(&self, variant: &Variant<'_>, validators: &[u8], stored: &mut Stored) -> u32 {
         let is_immutable = self.record.flags().immutable();
         let start = stored.push(if is_immutable { self.lines.immutable } else { self.lines.plain }).start;
+        stored.push(self.lines.origin);
         stored.push(self.pack.class(variant.class()).always);
         let validators = stored.push(validators);
         stored.always = start..validators.end;

@@ -9,6 +9,7 @@ use super::error::Error;
 use super::event::{self, Event, Reporter};
 use super::generation::Generation;
 use super::handle::{Handle, Mailbox};
+use super::listener::{self, ListenOptions, Place, Trust};
 use super::stats::WorkerStats;
 use super::tasks::TaskPool;
 use super::worker::{Listening, Message, Parts, Worker};
@@ -17,13 +18,13 @@ use crate::ring::choose::{Available, Backend};
 use crate::ring::{Ring, Wake, epoll::Epoll};
 use crate::route::Router;
 use crate::sys::socket::BufferSizes;
-use crate::sys::{self, Peer, Socket, process, thread};
+use crate::sys::{Peer, Socket, process, thread};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::fmt;
 use std::io::{self, Write};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -64,11 +65,6 @@ impl Server {
     }
 }
 
-enum Listen {
-    At(String),
-    On(OwnedFd, Option<PathBuf>),
-}
-
 /// Where a server listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -101,7 +97,7 @@ impl fmt::Display for Address {
 
 /// The settings of a server.
 pub struct Builder {
-    listen: Vec<Listen>,
+    listen: Vec<(Place, ListenOptions)>,
     workers: Option<usize>,
     is_pinned: bool,
     backend: Backend,
@@ -121,21 +117,36 @@ impl fmt::Debug for Builder {
 impl Builder {
     /// Listens on an address: `127.0.0.1:8080`, `[::]:8080` (IPv4 too), `localhost:0` (any free port), or `unix:PATH`. Call
     /// it again for more.
-    pub fn listen(mut self, address: impl Into<String>) -> Builder {
-        self.listen.push(Listen::At(address.into()));
+    pub fn listen(self, address: impl Into<String>) -> Builder {
+        self.listen_with(address, ListenOptions::default())
+    }
+
+    /// As [`Builder::listen`], with more to say about it.
+    pub fn listen_with(mut self, address: impl Into<String>, options: ListenOptions) -> Builder {
+        self.listen.push((Place::At(address.into()), options));
         self
     }
 
     /// Listens on a socket that already does, handed over by somebody else. It is made non-blocking.
-    pub fn listen_on(mut self, socket: impl Into<OwnedFd>) -> Builder {
-        self.listen.push(Listen::On(socket.into(), None));
+    pub fn listen_on(self, socket: impl Into<OwnedFd>) -> Builder {
+        self.listen_on_with(socket, ListenOptions::default())
+    }
+
+    /// As [`Builder::listen_on`], with more to say about it; what is said of the address comes too late.
+    pub fn listen_on_with(mut self, socket: impl Into<OwnedFd>, options: ListenOptions) -> Builder {
+        self.listen.push((Place::On(socket.into(), None), options));
         self
     }
 
-    /// As [`Builder::listen_on`], for a unix socket that an earlier server made at this path: its file is this server's to
-    /// remove now.
-    pub fn listen_on_unix(mut self, socket: impl Into<OwnedFd>, path: impl Into<PathBuf>) -> Builder {
-        self.listen.push(Listen::On(socket.into(), Some(path.into())));
+    /// As [`Builder::listen_on_with`], for a unix socket that an earlier server made at this path: its file is this server's
+    /// to remove, once it serves.
+    pub fn listen_on_unix(
+        mut self,
+        socket: impl Into<OwnedFd>,
+        path: impl Into<PathBuf>,
+        options: ListenOptions,
+    ) -> Builder {
+        self.listen.push((Place::On(socket.into(), Some(path.into())), options));
         self
     }
 
@@ -225,8 +236,8 @@ impl Builder {
         }
         let mut listeners = Vec::new();
         let (mut addresses, mut shared) = (Vec::new(), Vec::new());
-        for listen in self.listen {
-            let (listener, address) = open_listener(listen, self.buffers)?;
+        for (place, options) in self.listen {
+            let (listener, address) = listener::open(place, &options, self.buffers)?;
             if !self.defer_accept.is_zero() {
                 let seconds = self.defer_accept.as_secs() + u64::from(self.defer_accept.subsec_nanos() > 0);
                 let deferred = listener.defer_accept(u32::try_from(seconds).unwrap_or(u32::MAX));
@@ -238,7 +249,7 @@ impl Builder {
             };
             let listener = Arc::new(listener);
             shared.push(Arc::downgrade(&listener));
-            listeners.push(Listening { socket: Some(listener), local });
+            listeners.push(Listening { socket: Some(listener), local, trust: Trust::new(options.proxy_from) });
             addresses.push(address);
         }
         let tasks = TaskPool::start().map_err(Error::Start)?;
@@ -404,59 +415,4 @@ impl Seat {
 fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("it panicked: {}", text.unwrap_or("no message"))
-}
-
-fn open_listener(listen: Listen, buffers: BufferSizes) -> Result<(sys::Listener, Address), Error> {
-    match listen {
-        Listen::At(address) => match address.strip_prefix("unix:") {
-            Some(path) => match sys::Listener::bind_unix(Path::new(path)) {
-                Ok(listener) => Ok((listener, Address::Unix(Some(PathBuf::from(path))))),
-                Err(source) => Err(Error::Listen { address, source }),
-            },
-            None => match bind_inet(&address, buffers) {
-                Ok(listener) => {
-                    let address = address_of(&listener);
-                    Ok((listener, address))
-                }
-                Err(source) => Err(Error::Listen { address, source }),
-            },
-        },
-        Listen::On(socket, path) => match adopt(socket, path.as_deref()) {
-            Ok(listener) => {
-                let address = path.map_or_else(|| address_of(&listener), |path| Address::Unix(Some(path)));
-                Ok((listener, address))
-            }
-            Err(source) => Err(Error::Listen { address: "the socket handed over".to_owned(), source }),
-        },
-    }
-}
-
-fn adopt(socket: OwnedFd, path: Option<&Path>) -> io::Result<sys::Listener> {
-    let mut listener = sys::Listener::from_descriptor(socket)?;
-    if let Some(path) = path {
-        listener.adopt(path)?;
-    }
-    Ok(listener)
-}
-
-fn address_of(listener: &sys::Listener) -> Address {
-    match listener.local() {
-        Peer::Inet(address) => Address::Inet(address),
-        Peer::Unix => Address::Unix(None),
-    }
-}
-
-/// Listens on the first of the addresses that a name stands for and that can be had.
-fn bind_inet(address: &str, buffers: BufferSizes) -> io::Result<sys::Listener> {
-    let addresses = address.to_socket_addrs().map_err(|error| {
-        io::Error::new(error.kind(), format!("{error} (an address looks like 127.0.0.1:8080, [::]:8080 or unix:PATH)"))
-    })?;
-    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in addresses {
-        match sys::Listener::bind_inet_sized(address, buffers) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => failed = error,
-        }
-    }
-    Err(failed)
 }

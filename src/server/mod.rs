@@ -1,7 +1,7 @@
 //! Joins the ring and the protocol: what starts, runs and stops a server.
 //!
 //! `builder` and `handle` are what a user sees; `worker` is the loop; the rest is what a worker has: `slots`, `timers`,
-//! `content` (with `generation`, `open_files`, `tasks`), `addresses`, `balance`, `stats`, `event`.
+//! `content` (with `generation`, `open_files`, `tasks`), `addresses`, `balance`, `stats`, `event`. `listener`: where it listens.
 #![forbid(unsafe_code)]
 
 mod addresses;
@@ -15,6 +15,7 @@ mod event;
 mod generation;
 mod handle;
 pub mod handover;
+mod listener;
 mod open_files;
 mod pack_file;
 mod planted;
@@ -31,6 +32,7 @@ pub use builder::{Address, Builder, Server};
 pub use error::Error;
 pub use event::Event;
 pub use handle::{Drained, Handle};
+pub use listener::{ListenOptions, TrustedProxy, TrustedProxyError};
 pub use pack_file::{OpenError, guard_mapped_files};
 pub use stats::Stats;
 pub use test_client::{TestClient, TestResponse};

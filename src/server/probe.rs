@@ -129,7 +129,7 @@ fn backends(found: &mut Findings) {
 fn sockets(found: &mut Findings) {
     found.tried("sockets", "SO_REUSEPORT", calls::reuse_port(), "not used: workers share a listener");
     found.tried("sockets", "accept4", calls::accept4(), "without it accepting takes three calls");
-    let deferred = Listener::bind_inet_sized(([127, 0, 0, 1], 0).into(), Default::default())
+    let deferred = Listener::bind_inet_sized(([127, 0, 0, 1], 0).into(), false, Default::default())
         .and_then(|listener| listener.defer_accept(1));
     found.tried("sockets", "TCP_DEFER_ACCEPT", deferred, "used with --defer-accept");
     match calls::congestion_control() {

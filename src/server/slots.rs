@@ -26,9 +26,9 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
-    /// Whom it is counted for; nobody, on a unix socket.
+    /// Whom it is counted for; nobody, on a unix socket and as long as a proxy has not said who it is.
     pub(crate) fn client(&self) -> Option<Client> {
-        self.conn.peer().map(Client::of)
+        self.conn.peer().filter(|_| !self.conn.awaits_proxy()).map(Client::of)
     }
 }
 

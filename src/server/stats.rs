@@ -95,6 +95,8 @@ counters! {
     closed_linger_time,
     /// Connections closed because their client sent more than `linger_bytes_max` after the last answer.
     closed_linger_bytes,
+    /// Connections of a trusted proxy that were closed because they did not begin with a PROXY header of version 2.
+    closed_proxy_header,
     /// Connections that broke: resets and other errors of the network.
     closed_broken,
     /// Connections that the server cut when a drain ran out of time, or when it stopped.
@@ -164,6 +166,7 @@ impl WorkerStats {
             Closed::SendTime => self.closed_send_time.add(1),
             Closed::LingerTime => self.closed_linger_time.add(1),
             Closed::LingerBytes => self.closed_linger_bytes.add(1),
+            Closed::ProxyHeader => self.closed_proxy_header.add(1),
         }
     }
 }

@@ -124,7 +124,10 @@ impl TestClient {
                     }
                     Input::Ready
                 }
-                Step::Recv | Step::Stay | Step::ShutdownThenDrain | Step::Close(_) => return answers,
+                // No proxy is before it.
+                Step::Identified | Step::Recv | Step::Stay | Step::ShutdownThenDrain | Step::Close(_) => {
+                    return answers;
+                }
             };
         }
     }

@@ -16,6 +16,7 @@ use super::balance::{Arrival, Neighbours};
 use super::content::{Content, TaskDone};
 use super::event::{Event, Reporter};
 use super::generation::Generation;
+use super::listener::Trust;
 use super::planted::planted;
 use super::slots::{Slot, SlotId, Slots};
 use super::stats::WorkerStats;
@@ -69,6 +70,8 @@ pub(crate) struct Listening {
     /// `None` once a drain has begun. Each worker lets go of it then; after the last one the kernel refuses connections.
     pub(crate) socket: Option<Arc<sys::Listener>>,
     pub(crate) local: Option<SocketAddr>,
+    /// Whose connections begin by telling whom they are for.
+    pub(crate) trust: Trust,
 }
 
 /// What a worker is made from, beside its ring.
@@ -230,11 +233,13 @@ impl<R: Ring> Worker<R> {
     /// A connection that is this worker's: accepted here, or handed over.
     fn arrived(&mut self, arrival: Arrival<R::Socket>) {
         let Arrival { listener, socket, peer } = arrival;
+        // A proxy tells whom a connection is for; it is counted then.
+        let is_proxied = self.listeners.get(listener as usize).is_some_and(|listening| listening.trust.has(peer));
         let peer = match peer {
             Peer::Inet(address) => Some(address),
             Peer::Unix => None,
         };
-        let client = peer.map(Client::of);
+        let client = peer.filter(|_| !is_proxied).map(Client::of);
         let admission = client.map_or(Admission::Served, |client| self.addresses.enter(client));
         if admission != Admission::Served {
             self.stats.connections_turned_away.add(1);
@@ -242,7 +247,8 @@ impl<R: Ring> Worker<R> {
         if admission == Admission::Closed {
             return self.departed();
         }
-        let conn = Conn::new(peer, &self.moment, &self.limits);
+        let new = if is_proxied { Conn::proxied } else { Conn::new };
+        let conn = new(peer, &self.moment, &self.limits);
         let id = self.slots.insert(conn, listener);
         if self.ring.open(id.slot, socket).is_err() {
             self.slots.remove(id.slot);
@@ -378,6 +384,10 @@ impl<R: Ring> Worker<R> {
                     }
                 },
                 Some(Step::Wait | Step::Stay) => {}
+                Some(Step::Identified) => {
+                    next = self.identified(slot);
+                    continue;
+                }
                 Some(Step::ShutdownThenDrain) => {
                     self.ring.shutdown(slot);
                     self.receive(slot);
@@ -390,6 +400,24 @@ impl<R: Ring> Worker<R> {
                 None => return,
             }
             return self.schedule(slot);
+        }
+    }
+
+    /// The proxy has told whom the connection is for: it is counted for that client from now on.
+    fn identified(&mut self, slot: u32) -> Option<Step> {
+        let client = self.slots.get_mut(slot)?.client();
+        let admission = client.map_or(Admission::Served, |client| self.addresses.enter(client));
+        if admission != Admission::Served {
+            self.stats.connections_turned_away.add(1);
+        }
+        match admission {
+            Admission::Served => self.tell(slot, Said::Ready),
+            Admission::TurnedAway => self.tell(slot, Said::TurnedAway),
+            Admission::Closed => {
+                // It was not counted.
+                self.remove(slot, Ending::Close);
+                None
+            }
         }
     }
 
@@ -497,12 +525,18 @@ impl<R: Ring> Worker<R> {
     }
 
     fn close(&mut self, slot: u32, ending: Ending) {
+        let client = self.slots.get_mut(slot).and_then(|slot| slot.client());
+        self.leave(client.filter(|_| !planted!(AcceptKeepsCounting)));
+        self.remove(slot, ending);
+    }
+
+    /// Closes a connection that nobody counts.
+    fn remove(&mut self, slot: u32, ending: Ending) {
         let Some(closed) = self.slots.remove(slot) else { return };
         self.content.leave(SlotId { slot, serial: closed.serial });
         if let Some(parked) = self.parked.remove(&slot) {
             self.recycle(parked.outgoing);
         }
-        self.leave(closed.client().filter(|_| !planted!(AcceptKeepsCounting)));
         self.timers.cancel(slot);
         self.ring.close(slot, ending);
         self.stats.connections_open.sub(1);

@@ -7,6 +7,7 @@ use super::super::balance::{Loads, Neighbours};
 use super::super::content::{Content, Deliver, TaskDone};
 use super::super::event::Reporter;
 use super::super::generation::Generation;
+use super::super::listener::Trust;
 use super::super::stats::{Stats, WorkerStats};
 use super::super::tasks::{Lane, Task};
 use super::{Listening, Message, Parts, Worker};
@@ -134,7 +135,7 @@ impl House {
             neighbours: Neighbours::new(0, Arc::new(Loads::new(1)), unbounded().1, limits.connections_max),
             content,
             limits,
-            listeners: vec![Listening { socket: Some(socket), local: None }],
+            listeners: vec![Listening { socket: Some(socket), local: None, trust: Trust::default() }],
             inbox: receiver,
             stats: Arc::clone(&stats),
             reporter: Reporter::new(bounded(1).0),

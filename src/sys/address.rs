@@ -1,7 +1,10 @@
 //! Where the ends of a connection are, and how the kernel writes it.
 
 use std::ffi::c_int;
+use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 /// One end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +56,31 @@ impl Storage {
             }),
         }
         storage
+    }
+
+    /// The name of a Unix socket.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a path that no such name can hold.
+    pub(super) fn of_path(path: &Path) -> io::Result<Storage> {
+        let wrong = |what| Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        // SAFETY: a C struct of integers, for which zero is valid.
+        let mut address: libc::sockaddr_un = unsafe { std::mem::zeroed() };
+        let bytes = path.as_os_str().as_bytes();
+        if bytes.is_empty() || bytes.contains(&0) {
+            return wrong("the path of a unix socket is empty, or has a zero byte");
+        }
+        // The name ends with a zero.
+        if bytes.len() >= address.sun_path.len() {
+            return wrong("the path of a unix socket must be shorter than 108 bytes");
+        }
+        address.sun_family = libc::AF_UNIX as libc::sa_family_t;
+        for (place, byte) in address.sun_path.iter_mut().zip(bytes) {
+            *place = *byte as libc::c_char;
+        }
+        let mut storage = Storage::empty();
+        storage.set(address);
+        Ok(storage)
     }
 
     fn set<T: Copy>(&mut self, address: T) {

@@ -6,8 +6,8 @@ use std::ffi::c_int;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -49,25 +49,26 @@ impl Listener {
     /// As [`Listener::bind_inet_sized`], with the kernel's choice of buffers.
     #[cfg(test)]
     pub(crate) fn bind_inet(address: SocketAddr) -> io::Result<Listener> {
-        Listener::bind_inet_sized(address, BufferSizes::default())
+        Listener::bind_inet_sized(address, false, BufferSizes::default())
     }
 
     /// Listens on a TCP address, with the buffers that accepted connections inherit; port 0 lets the kernel choose. `[::]`
-    /// takes IPv4 clients too.
+    /// takes IPv4 clients too, unless it is for IPv6 only.
     ///
     /// # Errors
     /// What the kernel says.
-    pub(crate) fn bind_inet_sized(address: SocketAddr, sizes: BufferSizes) -> io::Result<Listener> {
-        try_bind_inet(address, sizes)
+    pub(crate) fn bind_inet_sized(address: SocketAddr, ipv6_only: bool, sizes: BufferSizes) -> io::Result<Listener> {
+        try_bind_inet(address, ipv6_only, sizes)
     }
 
-    /// Listens on a Unix socket. A socket file that nobody listens on is replaced. The file goes when the listener does.
+    /// Listens on a Unix socket. A socket file that nobody listens on is replaced. The file goes when the listener does. `mode`:
+    /// its permissions, in place of what the umask leaves.
     ///
     /// # Errors
     /// `AddrInUse` when somebody listens there; `AlreadyExists` when the file is something else; what the kernel says
     /// otherwise.
-    pub(crate) fn bind_unix(path: &Path) -> io::Result<Listener> {
-        try_bind_unix(path)
+    pub(crate) fn bind_unix(path: &Path, mode: Option<u32>) -> io::Result<Listener> {
+        try_bind_unix(path, mode)
     }
 
     /// Takes a listening stream socket that somebody else made. It is made non-blocking, also for whoever shares it.
@@ -211,12 +212,12 @@ impl Drop for Listener {
     }
 }
 
-fn try_bind_inet(address: SocketAddr, sizes: BufferSizes) -> io::Result<Listener> {
+fn try_bind_inet(address: SocketAddr, ipv6_only: bool, sizes: BufferSizes) -> io::Result<Listener> {
     let family = if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
     let socket = stream_socket(family)?;
     set_int_option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_REUSEADDR, &[1])?;
     if address.is_ipv6() {
-        set_int_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, &[0])?;
+        set_int_option(socket.as_fd(), libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, &[c_int::from(ipv6_only)])?;
     }
     // Connections inherit these. Nagle's algorithm would hold the last packet of an answer back for the peer's delayed
     // acknowledgement; the buffers must be known before the handshake, which tells the peer the scale of the window.
@@ -235,7 +236,7 @@ fn try_bind_inet(address: SocketAddr, sizes: BufferSizes) -> io::Result<Listener
     Ok(Listener { socket, local, made: None, is_given_away: AtomicBool::new(false) })
 }
 
-fn try_bind_unix(path: &Path) -> io::Result<Listener> {
+fn try_bind_unix(path: &Path, mode: Option<u32>) -> io::Result<Listener> {
     if let Ok(found) = path.symlink_metadata() {
         if !found.file_type().is_socket() {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the file exists and is not a socket"));
@@ -250,10 +251,19 @@ fn try_bind_unix(path: &Path) -> io::Result<Listener> {
             }
         }
     }
-    let socket = OwnedFd::from(UnixListener::bind(path)?);
+    let storage = Storage::of_path(path)?;
+    let socket = stream_socket(libc::AF_UNIX)?;
+    if let Some(mode) = mode {
+        // The file gets what of this the umask leaves, so it is never more open than it is meant to be.
+        // SAFETY: takes no pointer.
+        checked(unsafe { libc::fchmod(socket.as_raw_fd(), mode as libc::mode_t) })?;
+    }
+    // SAFETY: `storage` holds an initialised address of `storage.len` bytes.
+    checked(unsafe { libc::bind(socket.as_raw_fd(), storage.address_ref(), storage.len) })?;
     let made = path.symlink_metadata()?;
-    set_non_blocking(socket.as_fd())?;
-    // Again, for the longer backlog.
+    if let Some(mode) = mode {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
+    }
     listen(socket.as_fd())?;
     let made = Some((path.to_owned(), made.dev(), made.ino()));
     Ok(Listener { socket, local: Peer::Unix, made, is_given_away: AtomicBool::new(false) })
@@ -439,8 +449,8 @@ fn set_close_on_exec(socket: BorrowedFd<'_>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{TcpListener, TcpStream, UdpSocket};
-    use std::os::unix::net::UnixStream;
+    use std::net::{Ipv4Addr, TcpListener, TcpStream, UdpSocket};
+    use std::os::unix::net::{UnixListener, UnixStream};
 
     fn directory(name: &str) -> PathBuf {
         let path = std::env::temp_dir().join(format!("badgerserver-{name}-{}", std::process::id()));
@@ -533,25 +543,25 @@ mod tests {
     fn a_unix_path_is_taken_over_only_when_nobody_listens() {
         let directory = directory("unix");
         let path = directory.join("socket");
-        let listener = Listener::bind_unix(&path).unwrap();
+        let listener = Listener::bind_unix(&path, None).unwrap();
         assert_eq!(listener.local(), Peer::Unix);
         let _client = UnixStream::connect(&path).unwrap();
         assert_eq!(accepted(&listener).1, Peer::Unix);
 
-        let error = Listener::bind_unix(&path).unwrap_err();
+        let error = Listener::bind_unix(&path, None).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
         drop(listener);
         assert!(!path.exists(), "unlinked by the one that made it");
 
         drop(UnixListener::bind(&path).unwrap());
         assert!(path.exists(), "a stale file");
-        let listener = Listener::bind_unix(&path).unwrap();
+        let listener = Listener::bind_unix(&path, None).unwrap();
         std::fs::remove_file(&path).unwrap();
         let _successor = UnixListener::bind(&path).unwrap();
         drop(listener);
         assert!(path.exists(), "another server's file stays");
 
-        let first = Listener::bind_unix(&directory.join("given")).unwrap();
+        let first = Listener::bind_unix(&directory.join("given"), None).unwrap();
         let mut second = Listener::from_descriptor(first.duplicate().unwrap()).unwrap();
         second.adopt(&directory.join("given")).unwrap();
         // The second has not come to serve: dropping it leaves the file.
@@ -567,9 +577,38 @@ mod tests {
 
         let file = directory.join("file");
         std::fs::write(&file, "precious").unwrap();
-        assert_eq!(Listener::bind_unix(&file).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(Listener::bind_unix(&file, None).unwrap_err().kind(), io::ErrorKind::AlreadyExists);
         assert_eq!(std::fs::read(&file).unwrap(), b"precious");
         std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn a_unix_socket_has_the_permissions_that_were_asked_for() {
+        let directory = directory("unix-mode");
+        let path = directory.join("socket");
+        for mode in [0o600, 0o660, 0o666, 0o777] {
+            let listener = Listener::bind_unix(&path, Some(mode)).unwrap();
+            assert_eq!(path.symlink_metadata().unwrap().permissions().mode() & 0o7777, mode, "{mode:o}");
+            let _client = UnixStream::connect(&path).unwrap();
+            accepted(&listener);
+        }
+        for path in ["", &"x".repeat(108)] {
+            let error = Listener::bind_unix(Path::new(path), None).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{path}");
+        }
+        std::fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[test]
+    fn ipv6_alone_leaves_the_port_to_ipv4() {
+        let Ok(listener) = Listener::bind_inet_sized("[::]:0".parse().unwrap(), true, BufferSizes::default()) else {
+            return; // a machine without IPv6
+        };
+        let Peer::Inet(local) = listener.local() else { panic!() };
+        let v4 = Listener::bind_inet((Ipv4Addr::UNSPECIFIED, local.port()).into()).unwrap();
+        let client = TcpStream::connect((Ipv4Addr::LOCALHOST, local.port())).unwrap();
+        assert_eq!(accepted(&v4).1, Peer::Inet(client.local_addr().unwrap()));
+        assert!(matches!(listener.accept(), Accepting::Empty));
     }
 
     #[test]

@@ -48,6 +48,7 @@ mod limits;
 mod listeners;
 mod mutations;
 mod packets;
+mod proxied;
 mod replaced;
 mod stalls;
 mod swap;

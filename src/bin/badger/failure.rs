@@ -21,6 +21,21 @@ impl Failure {
         Failure { remedy: Some(remedy.into()), ..self }
     }
 
+    /// The same with its message in a place of a file.
+    pub(crate) fn under(self, place: impl FnOnce(&str) -> Failure) -> Failure {
+        Failure { remedy: self.remedy, ..place(&self.what) }
+    }
+
+    /// Several that are told together; there is at least one.
+    pub(crate) fn joined(failures: Vec<Failure>) -> Failure {
+        let mut failures = failures.into_iter();
+        let first = failures.next().unwrap_or_else(|| Failure::new("something failed"));
+        failures.fold(first, |before, next| {
+            let help = before.remedy.map_or_else(String::new, |remedy| format!("\n help: {remedy}"));
+            Failure { what: format!("{}{help}\nerror: {}", before.what, next.what), remedy: next.remedy }
+        })
+    }
+
     /// Puts the place before the message: `in.ndjson:17: ...`.
     pub(crate) fn at(self, place: impl fmt::Display) -> Failure {
         Failure { what: format!("{place}: {}", self.what), ..self }

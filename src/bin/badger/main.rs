@@ -1,6 +1,7 @@
 //! `badger`: makes, examines and serves packs. Each command is in a file of its own.
 
 mod arguments;
+mod config;
 mod control;
 mod failure;
 mod gallery;
@@ -17,6 +18,7 @@ mod poco_text;
 mod probe;
 mod progress;
 mod record_line;
+mod reference;
 mod reload;
 mod sandbox;
 mod serve;
@@ -25,7 +27,7 @@ mod text;
 mod verify;
 mod watch;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use failure::Failure;
 // A folder that stands alone has these; the other commands use them too.
 use gallery::{compress, ordered, strict};
@@ -58,6 +60,13 @@ enum Command {
     Inspect(inspect::InspectArguments),
     /// Examine a whole pack: every checksum and every rule
     Verify(verify::VerifyArguments),
+    /// Examine a file of settings for `badger serve`
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Write what a shell needs to complete the words of badger
+    Completions(reference::CompletionsArguments),
+    /// Write the manual
+    Man(reference::ManArguments),
 }
 
 #[derive(Subcommand)]
@@ -71,15 +80,24 @@ enum PackCommand {
 }
 
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    let matches = Arguments::command().get_matches();
+    let arguments = Arguments::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let outcome = match arguments.command {
         Command::Pack(PackCommand::Files(arguments)) => pack_files::run(&arguments),
         Command::Pack(PackCommand::Gallery(arguments)) => pack_gallery::run(&arguments),
         Command::Pack(PackCommand::Records(arguments)) => pack_records::run(arguments),
-        Command::Serve(arguments) => serve::run(arguments),
+        // Read once more, together with the file of settings.
+        Command::Serve(_) => match matches.subcommand_matches("serve") {
+            Some(given) => serve::run(config::Source::new(given.clone())),
+            None => unreachable!("clap read it as serve"),
+        },
         Command::Reload(arguments) => reload::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Config(config::ConfigCommand::Check(arguments)) => config::check(&arguments),
+        Command::Completions(arguments) => reference::completions(&arguments),
+        Command::Man(arguments) => reference::man(&arguments),
     };
     outcome.unwrap_or_else(|failure: Failure| {
         text::tell(failure);

@@ -1,7 +1,7 @@
 //! `badger serve PATH...`.
 //!
 //! ```text
-//! main thread:    sandbox, load the content, sockets from elsewhere, start, print the addresses,
+//! main thread:    read the settings, sandbox, load the content, sockets from elsewhere, start, print the addresses,
 //!                 tell whom it took over from and the service manager, wait until all workers have ended
 //! the others:     src/bin/badger/lifecycle.rs
 //! ```
@@ -9,8 +9,9 @@
 // Doc comments are the help text of the program.
 #![allow(rustdoc::broken_intra_doc_links)]
 
+use crate::config::{Settings, Source, unix_mode};
 use crate::control::Control;
-use crate::failure::{Failure, open_failure};
+use crate::failure::Failure;
 use crate::lifecycle::{Lifecycle, Serving, thread_failure};
 use crate::lines::Lines;
 use crate::notify::Notify;
@@ -18,10 +19,9 @@ use crate::sandbox::{self, Needs, Strictness};
 use crate::takeover;
 use crate::text::say;
 use crate::watch::{self, Look};
-use badgerserver::directory::{self, DirectoryError};
 use badgerserver::sandbox::Sandbox;
-use badgerserver::{Backend, Error, Event, Limits, Mount, Pack, Router, Server, guard_mapped_files};
-use clap::Args;
+use badgerserver::{Backend, Error, Event, Limits, Router, Server, TrustedProxy, guard_mapped_files};
+use clap::{Args, ValueHint};
 use std::io::ErrorKind;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -30,65 +30,78 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Where it listens when nothing is said: this machine only.
-const LISTEN_DEFAULT: &str = "127.0.0.1:8080";
-
-#[derive(Args)]
+#[derive(Args, Debug, PartialEq)]
 pub(crate) struct ServeArguments {
     /// Packs and directories to serve at /; the first that has a key answers it
-    #[arg(required_unless_present = "mounts")]
-    paths: Vec<PathBuf>,
+    #[arg(required_unless_present_any = ["mounts", "config"])]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Read settings from a file: docs/configuration.md. A flag goes before the environment, and that before the file
+    #[arg(long, value_name = "FILE", env = "BADGER_CONFIG")]
+    config: Option<PathBuf>,
     /// Serve a pack or directory under a prefix. May be given again
-    #[arg(long = "mount", value_name = "/PREFIX=PATH")]
-    mounts: Vec<MountArgument>,
+    #[arg(long = "mount", value_name = "/PREFIX=PATH", env = "BADGER_MOUNT", value_delimiter = ' ')]
+    pub(crate) mounts: Vec<MountArgument>,
     /// Where to listen: 127.0.0.1:8080, [::]:8080, localhost:0 (any free port), unix:PATH, or systemd:NAME for a socket that a
-    /// service manager gave by that name. May be given again [default: 127.0.0.1:8080, or all sockets that were handed over]
-    #[arg(long, value_name = "ADDRESS")]
-    listen: Vec<String>,
+    /// service manager gave by that name. May be given again. Nothing said: all sockets that were handed over, if there are any
+    /// [default: 127.0.0.1:8080]
+    // A default of clap's would count as said, and hide the file's.
+    #[arg(long, value_name = "ADDRESS", env = "BADGER_LISTEN", value_delimiter = ' ')]
+    pub(crate) listen: Vec<String>,
+    /// Permissions of the files of unix sockets, like 660: who may write may connect [default: what the umask leaves]
+    #[arg(long, value_name = "MODE", env = "BADGER_UNIX_MODE", value_parser = unix_mode)]
+    pub(crate) unix_mode: Option<u32>,
+    /// Take IPv6 clients only at IPv6 addresses; without it [::] takes IPv4 clients too
+    #[arg(long, env = "BADGER_IPV6_ONLY")]
+    pub(crate) ipv6_only: bool,
+    /// Believe the PROXY header (version 2) of this proxy: an address, a network like 10.0.0.0/8, or unix for whoever connects to
+    /// a unix socket. It must send one. May be given again
+    #[arg(long, value_name = "NETWORK", env = "BADGER_PROXY_FROM", value_delimiter = ' ')]
+    pub(crate) proxy_from: Vec<TrustedProxy>,
     /// Event loops [default: one for each core that this process may use, by its affinity and its control group's quota]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", env = "BADGER_WORKERS")]
     workers: Option<NonZeroUsize>,
     /// Run each event loop on one core
-    #[arg(long)]
+    #[arg(long, env = "BADGER_PIN")]
     pin: bool,
     /// How to talk to the kernel: auto, epoll or io_uring. auto goes by a written rule, never by a measurement, and takes epoll
     /// on every machine today; a name is that one or an error. `badger probe` shows what there is
     #[arg(long, env = "BADGER_BACKEND", default_value_t = Backend::Auto)]
     backend: Backend,
     /// Seconds that answers under way have to end after SIGTERM; what is left is cut
-    #[arg(long, value_name = "SECONDS", default_value_t = 20)]
+    #[arg(long, value_name = "SECONDS", env = "BADGER_DRAIN", default_value_t = 20)]
     drain: u64,
     /// Most connections of one event loop; more wait until one closes [default: 65536, or what the limit on open files allows]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", env = "BADGER_CONNECTIONS")]
     connections: Option<usize>,
     /// Most connections of one client address; more are answered 503. An IPv6 client is its first 64 bits, and a proxy is one
     /// client [default: 16384]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", env = "BADGER_CONNECTIONS_PER_ADDRESS")]
     connections_per_address: Option<usize>,
     /// Seconds that a connection may stay open between two requests [default: 60]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", env = "BADGER_IDLE_TIME")]
     idle_time: Option<u64>,
     /// Leave TCP connections to the kernel until their first bytes come, for about so many seconds (10 when none are given).
     /// Cheaper for each new one; but who connects and says nothing counts for no limit meanwhile: for use behind a proxy
-    #[arg(long, value_name = "SECONDS", num_args = 0..=1, require_equals = true,
+    #[arg(long, value_name = "SECONDS", env = "BADGER_DEFER_ACCEPT", num_args = 0..=1, require_equals = true,
         default_missing_value = DEFER_ACCEPT_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=3600))]
     defer_accept: Option<u32>,
-    /// Serve new content as soon as a pack was replaced or a file in a directory has changed
-    #[arg(long)]
+    /// Serve new content as soon as a pack was replaced, or a file in a directory or the settings have changed
+    #[arg(long, env = "BADGER_WATCH")]
     watch: bool,
     /// A unix socket by which `badger reload`, and --takeover of another process, reach this server
-    #[arg(long, value_name = "PATH", env = "BADGER_CONTROL")]
+    #[arg(long, value_name = "PATH", env = "BADGER_CONTROL", value_hint = ValueHint::AnyPath)]
     control: Option<PathBuf>,
     /// Take the listening sockets over from the server with this control socket, which ends when its clients have gone. No
     /// connection is refused meanwhile
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", env = "BADGER_TAKEOVER", value_hint = ValueHint::AnyPath)]
     takeover: Option<PathBuf>,
     /// Give up what is not needed: reading other folders than those of the content, other ports, starting programs. `try`:
     /// where the kernel knows how (Landlock)
-    #[arg(long, value_name = "HOW", value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "require")]
+    #[arg(long, value_name = "HOW", env = "BADGER_SANDBOX", value_enum, num_args = 0..=1, require_equals = true,
+        default_missing_value = "require")]
     sandbox: Option<Strictness>,
     /// A folder that may be read from inside the sandbox, too: one that links of the content will lead to. May be given again
-    #[arg(long, value_name = "PATH", requires = "sandbox")]
+    #[arg(long, value_name = "PATH", env = "BADGER_SANDBOX_READ", value_delimiter = ' ', value_hint = ValueHint::AnyPath)]
     sandbox_read: Vec<PathBuf>,
 }
 
@@ -96,12 +109,7 @@ pub(crate) struct ServeArguments {
 const DEFER_ACCEPT_DEFAULT: &str = "10";
 
 impl ServeArguments {
-    /// The packs and directories.
-    fn content(&self) -> impl Iterator<Item = &Path> {
-        self.mounts.iter().map(|mount| &mount.path).chain(&self.paths).map(PathBuf::as_path)
-    }
-
-    fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         let mut limits = Limits::default();
         limits.connections_max = self.connections.unwrap_or(limits.connections_max);
         limits.connections_per_address_max = self.connections_per_address.unwrap_or(limits.connections_per_address_max);
@@ -112,9 +120,9 @@ impl ServeArguments {
 
 /// The value of `--mount`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct MountArgument {
-    prefix: String,
-    path: PathBuf,
+pub(crate) struct MountArgument {
+    pub(crate) prefix: String,
+    pub(crate) path: PathBuf,
 }
 
 impl FromStr for MountArgument {
@@ -131,45 +139,72 @@ impl FromStr for MountArgument {
 }
 
 /// Serves until a signal ends it, or another process has taken over.
-pub(crate) fn run(arguments: ServeArguments) -> Result<ExitCode, Failure> {
-    // First of all: the rules hold for threads that are started later.
-    let (sandbox, line) = enter_sandbox(&arguments)?;
+pub(crate) fn run(source: Source) -> Result<ExitCode, Failure> {
+    let settings = source.load()?;
+    // Before all threads: the rules hold for those that are started later.
+    let (sandbox, line) = enter_sandbox(&settings)?;
     let lines = Lines::start().map_err(thread_failure)?;
     line.into_iter().for_each(|line| lines.tell(line));
-    let outcome = serve(Content { arguments, sandbox }, &lines);
+    let outcome = serve(Content { source, settings, sandbox }, &lines);
     lines.flush();
     outcome
 }
 
-fn enter_sandbox(arguments: &ServeArguments) -> Result<(Option<Sandbox>, Option<String>), Failure> {
+fn enter_sandbox(settings: &Settings) -> Result<(Option<Sandbox>, Option<String>), Failure> {
+    let arguments = &settings.arguments;
     let Some(strictness) = arguments.sandbox else { return Ok((None, None)) };
-    let content: Vec<_> = arguments.content().map(Path::to_owned).collect();
+    let content: Vec<_> =
+        settings.mounts.iter().map(|mount| mount.path.clone()).chain(arguments.config.clone()).collect();
     let sockets: Vec<_> = arguments.control.iter().cloned().collect();
-    let default = [LISTEN_DEFAULT.to_owned()];
-    let listen = if arguments.listen.is_empty() { &default } else { &arguments.listen[..] };
-    let needs = Needs { content: &content, also: &arguments.sandbox_read, written: &[], sockets: &sockets, listen };
+    let listen: Vec<_> = settings.listeners.iter().map(|listener| listener.0.clone()).collect();
+    let needs =
+        Needs { content: &content, also: &arguments.sandbox_read, written: &[], sockets: &sockets, listen: &listen };
     let (sandbox, line) = sandbox::enter(strictness, &needs)?;
     Ok((sandbox, Some(line)))
 }
 
 /// What is loaded, at the start and again.
 struct Content {
-    arguments: ServeArguments,
+    source: Source,
+    /// Those that it started with.
+    settings: Settings,
     sandbox: Option<Sandbox>,
 }
 
+impl Content {
+    fn load(&self, settings: &Settings, lines: &Lines) -> Result<Router, Failure> {
+        settings.mounts.iter().try_for_each(|mount| sandbox::check(self.sandbox.as_ref(), &mount.path))?;
+        settings.router(lines)
+    }
+
+    fn load_again(&self, lines: &Lines) -> Result<Router, Failure> {
+        let settings = self.source.load()?;
+        if !settings.starts_as(&self.settings) {
+            lines
+                .tell("badger: settings beside mounts and redirects have changed; they count when badger starts again");
+        }
+        self.load(&settings, lines)
+    }
+
+    /// What `--watch` looks at.
+    fn watched(&self) -> Vec<PathBuf> {
+        let arguments = &self.settings.arguments;
+        let mounts = self.settings.mounts.iter().map(|mount| mount.path.clone());
+        mounts.chain(arguments.config.clone()).filter(|_| arguments.watch).collect()
+    }
+}
+
 fn serve(content: Content, lines: &Lines) -> Result<ExitCode, Failure> {
-    let arguments = &content.arguments;
-    let drain_time = Duration::from_secs(arguments.drain);
+    let arguments = &content.settings.arguments;
     let notify = Notify::from_environment()?;
     if let Err(error) = guard_mapped_files() {
         lines.tell(format_args!("badger: packs are read without a mapping: {error}"));
     }
     // Before content is loaded, which may take long.
-    let (lifecycle, reloads) = Lifecycle::start(drain_time, notify.clone())?;
-    let watched: Vec<_> = arguments.content().map(Path::to_owned).filter(|_| arguments.watch).collect();
+    let (lifecycle, reloads) = Lifecycle::start(Duration::from_secs(arguments.drain), notify.clone())?;
+    let watched = content.watched();
     let look = Look::at(&watched);
-    let router = content.load(lines)?;
+    let router = content.load(&content.settings, lines)?;
     // Late, so that the other server waits for nothing that takes long.
     let (taken, handed) = match &arguments.takeover {
         Some(path) => {
@@ -187,7 +222,7 @@ fn serve(content: Content, lines: &Lines) -> Result<ExitCode, Failure> {
     if let Some(workers) = arguments.workers {
         builder = builder.workers(workers.get());
     }
-    let (builder, labels) = takeover::listen(builder, &arguments.listen, LISTEN_DEFAULT, handed, lines)?;
+    let (builder, labels) = takeover::listen(builder, &content.settings, handed, lines)?;
     let open = |path: &PathBuf| Control::open(path, arguments.takeover.as_deref());
     let mut control = arguments.control.as_ref().map(open).transpose()?;
     let handle = Arc::new(builder.start(router).map_err(start_failure)?);
@@ -213,7 +248,7 @@ fn serve(content: Content, lines: &Lines) -> Result<ExitCode, Failure> {
         watch::start(&lifecycle, watched, look)?;
     }
     let for_loading = lines.clone();
-    lifecycle.start_reloading(reloads, lines, move || content.load(&for_loading))?;
+    lifecycle.start_reloading(reloads, lines, move || content.load_again(&for_loading))?;
     let outcome = handle.wait().map_err(|error| Failure::new(error.to_string()));
     control_file.iter().for_each(|file| file.remove());
     outcome?;
@@ -223,42 +258,6 @@ fn serve(content: Content, lines: &Lines) -> Result<ExitCode, Failure> {
         stats.responses, stats.closed_by_drain
     ));
     Ok(ExitCode::SUCCESS)
-}
-
-impl Content {
-    fn load(&self, lines: &Lines) -> Result<Router, Failure> {
-        let mounts = self.arguments.mounts.iter().map(|mount| (mount.prefix.as_str(), mount.path.as_path()));
-        let paths = self.arguments.paths.iter().map(|path| ("", path.as_path()));
-        let mut router = Router::new();
-        for (prefix, path) in mounts.chain(paths) {
-            sandbox::check(self.sandbox.as_ref(), path)?;
-            router = router.mount(open_mount(prefix, path, lines)?);
-        }
-        Ok(router)
-    }
-}
-
-fn open_mount(prefix: &str, path: &Path, lines: &Lines) -> Result<Mount, Failure> {
-    if !path.is_dir() {
-        let pack = open_failure(Pack::open(path))?;
-        let mount = if Mount::is_gallery(&pack) { Mount::gallery(prefix, pack) } else { Mount::pack(prefix, pack) };
-        return Ok(mount);
-    }
-    let failed = |error: DirectoryError| {
-        let failure = Failure::new(error.to_string());
-        match error {
-            DirectoryError::Temporary { .. } => failure
-                .remedy("make room there, or set TMPDIR to a folder with room; a pack that is made before needs none"),
-            DirectoryError::TooMany { .. } => failure,
-            _ => failure.remedy("name a directory that can be read"),
-        }
-    };
-    let scan = directory::scan(path).map_err(failed)?;
-    let (mount, skipped) = Mount::scanned(prefix, &scan).map_err(failed)?;
-    for skipped in scan.skipped.iter().chain(&skipped) {
-        lines.tell(format_args!("warning: {}: {skipped}", path.display()));
-    }
-    Ok(mount)
 }
 
 fn start_failure(error: Error) -> Failure {

@@ -9,11 +9,12 @@
 //! A label is what was said to have a socket: the value of `--listen`, or `systemd:` and a name. So the same command line
 //! finds the same sockets. The path is that of a socket file which whoever takes over shall remove one day.
 
+use crate::config::Settings;
 use crate::control;
 use crate::failure::{Failure, io_failure};
 use crate::lifecycle::Lifecycle;
 use crate::lines::Lines;
-use badgerserver::{Address, Builder, handover};
+use badgerserver::{Address, Builder, ListenOptions, handover};
 use std::env;
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind, Read, Write};
@@ -45,11 +46,11 @@ impl Handed {
         self.label == address || self.is_of_manager(address) || self.is_at(address)
     }
 
-    fn adopt(self, builder: Builder, labels: &mut Vec<String>) -> Builder {
+    fn adopt(self, builder: Builder, options: &ListenOptions, labels: &mut Vec<String>) -> Builder {
         labels.push(self.label);
         match self.path {
-            Some(path) => builder.listen_on_unix(self.socket, path),
-            None => builder.listen_on(self.socket),
+            Some(path) => builder.listen_on_unix(self.socket, path, options.clone()),
+            None => builder.listen_on_with(self.socket, options.clone()),
         }
     }
 
@@ -67,29 +68,29 @@ impl Handed {
     }
 }
 
-/// Gives the builder its listeners: those of `listen`, handed over or to be opened; all that were handed over where `listen`
-/// names none; `default` where there is neither. With them their labels.
+/// Gives the builder its listeners: those of the settings, handed over or to be opened; all that were handed over where the
+/// settings name none. With them their labels.
 ///
 /// # Errors
 /// A socket of the service manager that it did not give.
 pub(crate) fn listen(
     mut builder: Builder,
-    listen: &[String],
-    default: &str,
+    settings: &Settings,
     mut handed: Vec<Handed>,
     lines: &Lines,
 ) -> Result<(Builder, Vec<String>), Failure> {
     let mut labels = Vec::new();
-    if listen.is_empty() && !handed.is_empty() {
-        let builder = handed.into_iter().fold(builder, |builder, one| one.adopt(builder, &mut labels));
-        return Ok((builder, labels));
-    }
-    let default = [default.to_owned()];
-    for address in if listen.is_empty() { &default } else { listen } {
+    for (address, options) in &settings.listeners {
+        if settings.listens_by_default && !handed.is_empty() {
+            for one in handed.drain(..) {
+                builder = one.adopt(builder, options, &mut labels);
+            }
+            break;
+        }
         let is_of_manager = address == SYSTEMD || address.starts_with("systemd:");
         let mut count = 0;
         while let Some(place) = handed.iter().position(|one| one.is_meant(address)) {
-            builder = handed.remove(place).adopt(builder, &mut labels);
+            builder = handed.remove(place).adopt(builder, options, &mut labels);
             count += 1;
             // A name of the manager may stand for several sockets, an address for one.
             if !is_of_manager {
@@ -103,7 +104,7 @@ pub(crate) fn listen(
             );
         }
         if count == 0 {
-            builder = builder.listen(address);
+            builder = builder.listen_with(address, options.clone());
             labels.push(address.clone());
         }
     }

@@ -2,6 +2,7 @@
 
 use super::super::super::content::{Content, Deliver, TaskDone, TaskKey, TaskOutcome};
 use super::super::super::generation::Generation;
+use super::super::super::listener::Trust;
 use super::super::super::stats::{Stats, WorkerStats};
 use super::super::super::tasks::{Lane, Task};
 use super::super::{Addresses, Listening, Message, Parts, Reporter, Worker};
@@ -108,7 +109,8 @@ impl House {
         let mut disks = Vec::new();
         let (first, made) = generation(1, &climate, None, shelf, &files, &mut disks);
         let content = Content::new(first, climate.limits.open_files_max, offload, deliver, Arc::clone(&stats));
-        let listening = Listening { socket: Some(Arc::new(Listener::nowhere(Peer::Unix).unwrap())), local: None };
+        let socket = Some(Arc::new(Listener::nowhere(Peer::Unix).unwrap()));
+        let listening = Listening { socket, local: None, trust: Trust::default() };
         let (neighbours, next_door) = NextDoor::new(seed, &climate, sim.waker());
         let parts = Parts {
             neighbours,
