@@ -16,6 +16,7 @@
 #[doc(hidden)]
 pub mod fuzzing;
 pub mod http;
+mod include_pack;
 pub mod limits;
 pub mod pack;
 pub mod poco;
@@ -29,9 +30,8 @@ pub use limits::Limits;
 pub use pack::Pack;
 pub use ring::choose::Backend;
 pub use route::{Mount, Router};
-pub use server::directory;
-pub use server::probe;
 pub use server::{
     Address, Builder, Drained, Error, Event, Handle, ListenOptions, OpenError, Server, Stats, TestClient, TestResponse,
     TrustedProxy, TrustedProxyError, guard_mapped_files,
 };
+pub use server::{directory, handover, probe, sandbox};

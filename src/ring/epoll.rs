@@ -318,13 +318,15 @@ impl Ring for Epoll {
     }
 
     fn unlisten(&mut self, listener: u32) {
+        // First: an arrival wakes one of those that watch. One that woke this ring is accepted below, and a later one wakes
+        // somebody else, in this process or in another that has the socket too.
+        self.pause(listener);
         // As many as the queue can hold: under a flood it would never be seen empty.
         for _ in 0..=BACKLOG_CONNECTIONS {
             if !self.accept(listener) {
                 break;
             }
         }
-        self.pause(listener);
         if let Some(entry) = self.listeners.get_mut(listener as usize) {
             *entry = None;
         }

@@ -134,7 +134,19 @@ impl Builder {
 
     /// As [`Builder::listen_on`], with more to say about it; what is said of the address comes too late.
     pub fn listen_on_with(mut self, socket: impl Into<OwnedFd>, options: ListenOptions) -> Builder {
-        self.listen.push((Place::On(socket.into()), options));
+        self.listen.push((Place::On(socket.into(), None), options));
+        self
+    }
+
+    /// As [`Builder::listen_on_with`], for a unix socket that an earlier server made at this path: its file is this server's
+    /// to remove, once it serves.
+    pub fn listen_on_unix(
+        mut self,
+        socket: impl Into<OwnedFd>,
+        path: impl Into<PathBuf>,
+        options: ListenOptions,
+    ) -> Builder {
+        self.listen.push((Place::On(socket.into(), Some(path.into())), options));
         self
     }
 
@@ -223,7 +235,7 @@ impl Builder {
             limits.connections_max = limits.connections_max.min((spare / workers).max(1));
         }
         let mut listeners = Vec::new();
-        let mut addresses = Vec::new();
+        let (mut addresses, mut shared) = (Vec::new(), Vec::new());
         for (place, options) in self.listen {
             let (listener, address) = listener::open(place, &options, self.buffers)?;
             if !self.defer_accept.is_zero() {
@@ -235,17 +247,16 @@ impl Builder {
                 Peer::Inet(address) => Some(address),
                 Peer::Unix => None,
             };
-            listeners.push(Listening {
-                socket: Some(Arc::new(listener)),
-                local,
-                trust: Trust::new(options.proxy_from),
-            });
+            let listener = Arc::new(listener);
+            shared.push(Arc::downgrade(&listener));
+            listeners.push(Listening { socket: Some(listener), local, trust: Trust::new(options.proxy_from) });
             addresses.push(address);
         }
         let tasks = TaskPool::start().map_err(Error::Start)?;
         let events = event::start(self.events).map_err(Error::Start)?;
         let counts = Arc::new(Addresses::new(limits.connections_per_address_max));
         let mut handle = Handle::new(addresses, workers, chosen.reason, Arc::clone(&generation));
+        handle.remember_listeners(shared);
         let loads = Arc::new(Loads::new(workers));
         let mut doors = Vec::with_capacity(workers);
         for number in 0..workers {
@@ -276,6 +287,7 @@ impl Builder {
             let _ = door.hall.send(Told::Doors(Arc::clone(&doors)));
             (door.wake)();
         }
+        handle.keep_files();
         Ok(handle)
     }
 }

@@ -7,9 +7,12 @@ use super::generation::Generation;
 use super::stats::{Stats, WorkerStats};
 use super::worker::Message;
 use crate::route::Router;
-use crossbeam_channel::Sender;
+use crate::sys;
+use crossbeam_channel::{RecvTimeoutError, Sender, unbounded};
 use std::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -91,6 +94,8 @@ pub struct Handle {
     exits: Arc<Exits>,
     /// The number of the newest generation.
     generation: Mutex<u64>,
+    /// Those of the addresses. Weak, so that they close when the last worker has let go of them.
+    listeners: Vec<Weak<sys::Listener>>,
 }
 
 impl fmt::Debug for Handle {
@@ -111,7 +116,12 @@ impl Handle {
             threads: Mutex::new(Vec::with_capacity(workers)),
             exits: Arc::default(),
             generation: Mutex::new(generation.number),
+            listeners: Vec::new(),
         }
+    }
+
+    pub(crate) fn remember_listeners(&mut self, listeners: Vec<Weak<sys::Listener>>) {
+        self.listeners = listeners;
     }
 
     pub(crate) fn exit(&self) -> Exit {
@@ -185,11 +195,59 @@ impl Handle {
     /// Stops without loss: accepts no more, answers what was read (saying `Connection: close`), closes idle connections, and
     /// returns when all are closed. What is left after `time` is cut.
     pub fn drain(&self, time: Duration) -> Drained {
+        self.end(|| Message::Drain(time))
+    }
+
+    fn end(&self, message: impl Fn() -> Message) -> Drained {
         for mailbox in &self.mailboxes {
-            mailbox.send(Message::Drain(time));
+            mailbox.send(message());
         }
         self.join();
         Drained { connections_cut: self.stats().closed_by_drain }
+    }
+
+    /// Duplicates of the listening sockets, in the order of [`Handle::addresses`], for another process that is to serve them
+    /// too: see [`handover`](crate::handover).
+    ///
+    /// # Errors
+    /// Out of descriptors, or the server has stopped listening.
+    pub fn duplicate_listeners(&self) -> io::Result<Vec<OwnedFd>> {
+        let stopped = || io::Error::new(io::ErrorKind::NotConnected, "the server is stopping and listens no more");
+        self.listeners.iter().map(|listener| listener.upgrade().ok_or_else(stopped)?.duplicate()).collect()
+    }
+
+    /// It serves: files of unix sockets are its own to remove, also those that another process made.
+    pub(crate) fn keep_files(&self) {
+        self.listeners.iter().filter_map(Weak::upgrade).for_each(|listener| listener.keep());
+    }
+
+    /// Leaves the clients to another process that listens on the same sockets, and returns when all have gone: accepts no
+    /// more, answers what was read and what is still asked on open connections (saying `Connection: close`), and leaves the
+    /// files of unix sockets where they are.
+    ///
+    /// Unlike a [`drain`](Handle::drain) it does not close a connection because it is idle, whose client may be about to ask:
+    /// for half of `time` each may ask once more. After that it is a drain.
+    pub fn hand_over(&self, time: Duration) -> Drained {
+        for listener in self.listeners.iter().filter_map(Weak::upgrade) {
+            listener.give_away();
+        }
+        self.end(|| Message::HandOver(time))
+    }
+
+    /// Whether every worker's loop answers within this time. For watchdogs: a loop that is stuck in a handler does not.
+    /// Workers that have ended are not asked.
+    pub fn answers_within(&self, time: Duration) -> bool {
+        let (sender, answers) = unbounded();
+        for mailbox in &self.mailboxes {
+            mailbox.send(Message::Echo(sender.clone()));
+        }
+        drop(sender);
+        loop {
+            match answers.recv_timeout(time) {
+                Ok(()) => {}
+                Err(error) => return error == RecvTimeoutError::Disconnected,
+            }
+        }
     }
 
     /// Waits until the server has stopped, which somebody else asks for by [`Handle::drain`].

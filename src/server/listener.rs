@@ -151,7 +151,8 @@ impl Trust {
 /// A place to listen at, as it was given.
 pub(super) enum Place {
     At(String),
-    On(OwnedFd),
+    /// One that listens; the file of a unix socket when this server is to remove it.
+    On(OwnedFd, Option<PathBuf>),
 }
 
 pub(super) fn open(
@@ -173,14 +174,22 @@ pub(super) fn open(
                 Err(source) => Err(Error::Listen { address, source }),
             },
         },
-        Place::On(socket) => match sys::Listener::from_descriptor(socket) {
+        Place::On(socket, path) => match adopt(socket, path.as_deref()) {
             Ok(listener) => {
-                let address = address_of(&listener);
+                let address = path.map_or_else(|| address_of(&listener), |path| Address::Unix(Some(path)));
                 Ok((listener, address))
             }
             Err(source) => Err(Error::Listen { address: "the socket handed over".to_owned(), source }),
         },
     }
+}
+
+fn adopt(socket: OwnedFd, path: Option<&Path>) -> io::Result<sys::Listener> {
+    let mut listener = sys::Listener::from_descriptor(socket)?;
+    if let Some(path) = path {
+        listener.adopt(path)?;
+    }
+    Ok(listener)
 }
 
 fn address_of(listener: &sys::Listener) -> Address {

@@ -79,6 +79,12 @@ impl Pack {
     pub fn from_memory(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Pack, PackError> {
         Pack::from_source(Arc::new(ContentFile::from_memory(bytes)))
     }
+
+    /// For [`include_pack`](crate::include_pack).
+    #[doc(hidden)]
+    pub fn included(path: &str, bytes: &'static [u8]) -> Result<Pack, OpenError> {
+        Pack::from_memory(bytes).map_err(|source| OpenError::Pack { path: path.into(), source })
+    }
 }
 
 /// Opens a pack with its file mapped as far as this machine allows: all of it on 64-bit, the index alone on 32-bit.

@@ -26,7 +26,8 @@ use crate::limits::Limits;
 use crate::ring::{Completion, Ending, Outgoing, Ring, Token};
 use crate::sys::{self, Peer};
 use cold::Parked;
-use crossbeam_channel::Receiver;
+use crossbeam_channel::{Receiver, Sender};
+use drain::Drain;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
@@ -55,6 +56,10 @@ pub(crate) enum Message {
     Swap(Arc<Generation>),
     /// Finish what was read, then end; cut what is left after this time.
     Drain(Duration),
+    /// The same, but for half of the time idle connections may ask once more: another process listens already.
+    HandOver(Duration),
+    /// Say that the loop turns.
+    Echo(Sender<()>),
     /// The outcome of a task.
     Done(TaskDone),
 }
@@ -80,18 +85,6 @@ pub(crate) struct Parts<S> {
     pub(crate) inbox: Receiver<Message>,
     pub(crate) stats: Arc<WorkerStats>,
     pub(crate) reporter: Reporter,
-}
-
-/// How far a drain has got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Drain {
-    No,
-    /// The listeners are gone. Connections with nothing under way are closed after a turn that heard nothing, because one
-    /// turn need not read all that the kernel already holds of requests: until then turns do not wait.
-    Going {
-        deadline: u64,
-        has_settled: bool,
-    },
 }
 
 pub(crate) struct Worker<R: Ring> {
@@ -196,15 +189,7 @@ impl<R: Ring> Worker<R> {
 
     /// When the loop must look again though nothing happens.
     fn deadline(&self) -> Option<u64> {
-        let drain = match self.drain {
-            Drain::No => None,
-            Drain::Going { has_settled: false, .. } => Some(0),
-            // Once it is over there are no connections; the waker tells when those arrive that are on their way.
-            Drain::Going { deadline, .. } => {
-                Some(deadline).filter(|at| *at > self.moment.nanos && !planted!(DrainHasNoEnd))
-            }
-        };
-        [self.timers.next(), self.accept_retry, drain].into_iter().flatten().min()
+        [self.timers.next(), self.accept_retry, self.drain.deadline(self.moment.nanos)].into_iter().flatten().min()
     }
 
     fn read_time(&mut self) {
@@ -353,23 +338,10 @@ impl<R: Ring> Worker<R> {
                 self.content.adopt(generation);
                 self.stats.swaps.add(1);
             }
-            Message::Drain(time) => {
-                let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-                let deadline = self.moment.nanos.saturating_add(nanos);
-                self.moment.is_draining = true;
-                match &mut self.drain {
-                    Drain::No => {
-                        for (listener, listening) in self.listeners.iter_mut().enumerate() {
-                            self.ring.unlisten(listener as u32);
-                            listening.socket = None;
-                        }
-                        self.accept_retry = None;
-                        self.neighbours.shut();
-                        self.drain = Drain::Going { deadline, has_settled: false };
-                    }
-                    Drain::Going { deadline: before, .. } => *before = deadline.min(*before),
-                }
-            }
+            Message::Drain(time) => self.start_draining(time, Duration::ZERO),
+            Message::HandOver(time) => self.start_draining(time, time / 2),
+            // Who has stopped waiting needs no answer.
+            Message::Echo(answer) => drop(answer.send(())),
             Message::Done(done) => {
                 for id in self.content.done(done) {
                     if self.slots.get_mut(id.slot).is_none_or(|slot| slot.serial != id.serial) {
@@ -599,23 +571,6 @@ impl<R: Ring> Worker<R> {
         }
     }
 
-    /// `has_heard`: this turn brought more than outcomes of sends, as the turn of the message itself does, or asked for more.
-    /// False: drained.
-    fn go_on_draining(&mut self, has_heard: bool) -> bool {
-        let Drain::Going { deadline, has_settled } = &mut self.drain else { return true };
-        let is_over = *deadline <= self.moment.nanos;
-        *has_settled = !has_heard;
-        if has_heard && !is_over {
-            return true;
-        }
-        for slot in self.slots.pick(|slot| is_over || slot.conn.is_idle() || planted!(DrainCutsRequests)) {
-            self.stats.closed_by_drain.add(u64::from(is_over));
-            self.close(slot, if is_over { Ending::Reset } else { Ending::Close });
-        }
-        // What another worker is handing over has yet to come.
-        self.slots.len() > 0 || self.neighbours.counted() > 0
-    }
-
     fn recycle(&mut self, mut outgoing: Box<Outgoing>) {
         let is_small = outgoing.memory_bytes() <= SPARE_OUTGOING_BYTES_MAX || planted!(ReturnKeepsLarge);
         if self.spare.len() < SPARE_OUTGOINGS_MAX && is_small {
@@ -643,6 +598,9 @@ enum Said {
 
 #[path = "worker_cold.rs"]
 mod cold;
+
+#[path = "worker_drain.rs"]
+mod drain;
 
 #[cfg(any(test, fuzzing))]
 #[path = "worker_fuzz.rs"]

@@ -79,6 +79,47 @@ fn a_drain_waits_for_what_another_worker_is_handing_over_and_answers_it() {
 }
 
 #[test]
+fn a_hand_over_lets_idle_connections_ask_once_more() {
+    let shelf = Shelf::new();
+    let mut house = House::calm(&shelf);
+    let request = Ask::who(7).text;
+    let clients: Vec<_> = (0..2).map(|_| house.clients.connect(0)).collect();
+    clients.iter().for_each(|client| client.send(&request));
+    house.turn_until(|_| clients.iter().all(|client| !client.got().is_empty()));
+    let before = house.clients.now().nanos;
+    house.tell(Message::HandOver(Duration::from_secs(30)));
+    house.turn_until(House::is_idle);
+    assert_eq!(house.counts().connections_open, 2, "nobody is closed who may be about to ask");
+    let first = clients[0].got().len();
+    clients[0].send(&request);
+    house.turn_until(|house| house.counts().connections_open == 1);
+    let got = String::from_utf8(clients[0].got().split_off(first)).unwrap();
+    assert!(got.starts_with("HTTP/1.1 200 ") && got.contains("\r\nConnection: close\r\n"), "{got:?}");
+    while house.turn() {}
+    let seconds = (house.clients.now().nanos - before) / SECOND;
+    assert!((15..17).contains(&seconds), "half of the time, and it was {seconds} s");
+    assert_eq!(house.counts().closed_by_drain, 0);
+    house.finish(true);
+    assert!(clients.iter().all(|client| client.ending() == Some(ClientEnding::Finished)));
+}
+
+#[test]
+fn a_drain_ends_the_patience_of_a_hand_over() {
+    let shelf = Shelf::new();
+    let mut house = House::calm(&shelf);
+    let client = house.clients.connect(0);
+    client.send(&Ask::who(7).text);
+    house.turn_until(|_| !client.got().is_empty());
+    let before = house.clients.now().nanos;
+    house.tell(Message::HandOver(Duration::from_secs(30)));
+    assert!(house.turn());
+    house.drain(Duration::from_secs(20));
+    while house.turn() {}
+    assert!(house.clients.now().nanos - before < SECOND);
+    house.finish(true);
+}
+
+#[test]
 fn a_client_that_takes_nothing_is_cut() {
     let shelf = Shelf::new();
     let mut house = House::calm(&shelf);

@@ -9,6 +9,8 @@ pub(crate) mod epoll;
 pub(crate) mod fake;
 pub(crate) mod file;
 pub(crate) mod guard;
+pub(crate) mod landlock;
+pub(crate) mod pass;
 pub(crate) mod probe;
 pub(crate) mod process;
 pub(crate) mod quota;

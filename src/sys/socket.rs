@@ -9,6 +9,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Connections that may wait to be accepted. The kernel takes the smaller of this and `net.core.somaxconn` (4096 since
 /// Linux 5.4); a burst beyond it waits for the client's next SYN, a second later.
@@ -28,6 +29,8 @@ pub(crate) struct Listener {
     local: Peer,
     /// The socket file that we made, with its device and inode: it is ours to unlink only while it is still that one.
     made: Option<(PathBuf, u64, u64)>,
+    /// Another process has the socket too, and its file is that one's to unlink.
+    is_given_away: AtomicBool,
 }
 
 /// What [`Listener::accept`] found.
@@ -86,7 +89,40 @@ impl Listener {
             // Not every stream socket with an Internet address is TCP (SCTP, MPTCP); the option is a help, not a need.
             let _ = set_int_option(socket.as_fd(), libc::IPPROTO_TCP, libc::TCP_NODELAY, &[1]);
         }
-        Ok(Listener { socket, local, made: None })
+        Ok(Listener { socket, local, made: None, is_given_away: AtomicBool::new(false) })
+    }
+
+    /// Learns of the socket file that it listens on, which another process made. It stays that one's until
+    /// [`Listener::keep`].
+    ///
+    /// # Errors
+    /// There is no socket at that path.
+    pub(crate) fn adopt(&mut self, path: &Path) -> io::Result<()> {
+        let found = path.symlink_metadata()?;
+        if !found.file_type().is_socket() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the file is not a socket"));
+        }
+        self.made = Some((path.to_owned(), found.dev(), found.ino()));
+        self.give_away();
+        Ok(())
+    }
+
+    /// The socket file is its own: it goes when the listener does.
+    pub(crate) fn keep(&self) {
+        self.is_given_away.store(false, Ordering::Relaxed);
+    }
+
+    /// Leaves its socket file to another process that has the socket too.
+    pub(crate) fn give_away(&self) {
+        self.is_given_away.store(true, Ordering::Relaxed);
+    }
+
+    /// A duplicate of its descriptor.
+    ///
+    /// # Errors
+    /// Out of descriptors.
+    pub(crate) fn duplicate(&self) -> io::Result<OwnedFd> {
+        self.socket.try_clone()
     }
 
     /// Has the kernel keep a TCP connection to itself until its first bytes have come, or until about `seconds` have passed.
@@ -108,7 +144,8 @@ impl Listener {
     /// connections.
     #[cfg(any(test, fuzzing))]
     pub(crate) fn nowhere(local: Peer) -> io::Result<Listener> {
-        Ok(Listener { socket: stream_socket(libc::AF_INET)?, local, made: None })
+        let socket = stream_socket(libc::AF_INET)?;
+        Ok(Listener { socket, local, made: None, is_given_away: AtomicBool::new(false) })
     }
 
     /// Where it listens, with the real port.
@@ -165,6 +202,9 @@ impl AsFd for Listener {
 impl Drop for Listener {
     fn drop(&mut self) {
         let Some((path, device, inode)) = &self.made else { return };
+        if self.is_given_away.load(Ordering::Relaxed) {
+            return;
+        }
         // Another server may have taken the path over since; its file stays.
         if path.symlink_metadata().is_ok_and(|found| (found.dev(), found.ino()) == (*device, *inode)) {
             let _ = std::fs::remove_file(path);
@@ -193,7 +233,7 @@ fn try_bind_inet(address: SocketAddr, ipv6_only: bool, sizes: BufferSizes) -> io
     checked(unsafe { libc::bind(socket.as_raw_fd(), storage.address_ref(), storage.len) })?;
     listen(socket.as_fd())?;
     let local = local_address(socket.as_fd())?;
-    Ok(Listener { socket, local, made: None })
+    Ok(Listener { socket, local, made: None, is_given_away: AtomicBool::new(false) })
 }
 
 fn try_bind_unix(path: &Path, mode: Option<u32>) -> io::Result<Listener> {
@@ -225,7 +265,8 @@ fn try_bind_unix(path: &Path, mode: Option<u32>) -> io::Result<Listener> {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode))?;
     }
     listen(socket.as_fd())?;
-    Ok(Listener { socket, local: Peer::Unix, made: Some((path.to_owned(), made.dev(), made.ino())) })
+    let made = Some((path.to_owned(), made.dev(), made.ino()));
+    Ok(Listener { socket, local: Peer::Unix, made, is_given_away: AtomicBool::new(false) })
 }
 
 /// Whether an accept failed for one connection only: accept(2) passes on errors that waited on the new connection, and a
@@ -519,6 +560,20 @@ mod tests {
         let _successor = UnixListener::bind(&path).unwrap();
         drop(listener);
         assert!(path.exists(), "another server's file stays");
+
+        let first = Listener::bind_unix(&directory.join("given"), None).unwrap();
+        let mut second = Listener::from_descriptor(first.duplicate().unwrap()).unwrap();
+        second.adopt(&directory.join("given")).unwrap();
+        // The second has not come to serve: dropping it leaves the file.
+        drop(std::mem::replace(&mut second, Listener::from_descriptor(first.duplicate().unwrap()).unwrap()));
+        second.adopt(&directory.join("given")).unwrap();
+        second.keep();
+        first.give_away();
+        drop(first);
+        let _client =
+            UnixStream::connect(directory.join("given")).expect("the file and the socket are the second's now");
+        drop(second);
+        assert!(!directory.join("given").exists());
 
         let file = directory.join("file");
         std::fs::write(&file, "precious").unwrap();

@@ -6,6 +6,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+pub(crate) mod server;
+
 /// Removed when the test ends.
 pub(crate) struct Folder(pub(crate) PathBuf);
 

@@ -2,10 +2,13 @@
 
 mod arguments;
 mod config;
+mod control;
 mod failure;
 mod gallery;
 mod inspect;
+mod lifecycle;
 mod lines;
+mod notify;
 mod output;
 mod pack_files;
 mod pack_gallery;
@@ -16,9 +19,13 @@ mod probe;
 mod progress;
 mod record_line;
 mod reference;
+mod reload;
+mod sandbox;
 mod serve;
+mod takeover;
 mod text;
 mod verify;
+mod watch;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use failure::Failure;
@@ -42,6 +49,8 @@ struct Arguments {
 enum Command {
     /// Serve packs and directories over HTTP
     Serve(serve::ServeArguments),
+    /// Have a running server load its content again; tells whether it is served or why it was refused
+    Reload(reload::ReloadArguments),
     /// Show what this machine offers to a server, and what would be made of it
     Probe(probe::ProbeArguments),
     /// Make a pack
@@ -82,6 +91,7 @@ fn main() -> ExitCode {
             Some(given) => serve::run(config::Source::new(given.clone())),
             None => unreachable!("clap read it as serve"),
         },
+        Command::Reload(arguments) => reload::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

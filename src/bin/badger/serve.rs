@@ -1,31 +1,33 @@
 //! `badger serve PATH...`.
 //!
 //! ```text
-//! main thread:    read the settings, load the content, start, print the addresses, wait until all workers have ended
-//! signal thread:  from before the content is loaded:
-//!                 HUP -> ask for a reload;  TERM, INT -> drain on a thread of its own;  again, or too early -> end now
-//! reload thread:  read the settings and load the content again, swap; what is asked for meanwhile is one more reload
+//! main thread:    read the settings, sandbox, load the content, sockets from elsewhere, start, print the addresses,
+//!                 tell whom it took over from and the service manager, wait until all workers have ended
+//! the others:     src/bin/badger/lifecycle.rs
 //! ```
 
 // Doc comments are the help text of the program.
 #![allow(rustdoc::broken_intra_doc_links)]
 
 use crate::config::{Settings, Source, unix_mode};
+use crate::control::Control;
 use crate::failure::Failure;
+use crate::lifecycle::{Lifecycle, Serving, thread_failure};
 use crate::lines::Lines;
+use crate::notify::Notify;
+use crate::sandbox::{self, Needs, Strictness};
+use crate::takeover;
 use crate::text::say;
-use badgerserver::{Address, Backend, Error, Event, Handle, Limits, Server, TrustedProxy, guard_mapped_files};
-use clap::Args;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
+use crate::watch::{self, Look};
+use badgerserver::sandbox::Sandbox;
+use badgerserver::{Backend, Error, Event, Limits, Router, Server, TrustedProxy, guard_mapped_files};
+use clap::{Args, ValueHint};
 use std::io::ErrorKind;
 use std::num::NonZeroUsize;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 #[derive(Args, Debug, PartialEq)]
@@ -39,8 +41,9 @@ pub(crate) struct ServeArguments {
     /// Serve a pack or directory under a prefix. May be given again
     #[arg(long = "mount", value_name = "/PREFIX=PATH", env = "BADGER_MOUNT", value_delimiter = ' ')]
     pub(crate) mounts: Vec<MountArgument>,
-    /// Where to listen: 127.0.0.1:8080, [::]:8080, localhost:0 (any free port), unix:PATH. May be given again [default:
-    /// 127.0.0.1:8080]
+    /// Where to listen: 127.0.0.1:8080, [::]:8080, localhost:0 (any free port), unix:PATH, or systemd:NAME for a socket that a
+    /// service manager gave by that name. May be given again. Nothing said: all sockets that were handed over, if there are any
+    /// [default: 127.0.0.1:8080]
     // A default of clap's would count as said, and hide the file's.
     #[arg(long, value_name = "ADDRESS", env = "BADGER_LISTEN", value_delimiter = ' ')]
     pub(crate) listen: Vec<String>,
@@ -82,6 +85,24 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "SECONDS", env = "BADGER_DEFER_ACCEPT", num_args = 0..=1, require_equals = true,
         default_missing_value = DEFER_ACCEPT_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=3600))]
     defer_accept: Option<u32>,
+    /// Serve new content as soon as a pack was replaced, or a file in a directory or the settings have changed
+    #[arg(long, env = "BADGER_WATCH")]
+    watch: bool,
+    /// A unix socket by which `badger reload`, and --takeover of another process, reach this server
+    #[arg(long, value_name = "PATH", env = "BADGER_CONTROL", value_hint = ValueHint::AnyPath)]
+    control: Option<PathBuf>,
+    /// Take the listening sockets over from the server with this control socket, which ends when its clients have gone. No
+    /// connection is refused meanwhile
+    #[arg(long, value_name = "PATH", env = "BADGER_TAKEOVER", value_hint = ValueHint::AnyPath)]
+    takeover: Option<PathBuf>,
+    /// Give up what is not needed: reading other folders than those of the content, other ports, starting programs. `try`:
+    /// where the kernel knows how (Landlock)
+    #[arg(long, value_name = "HOW", env = "BADGER_SANDBOX", value_enum, num_args = 0..=1, require_equals = true,
+        default_missing_value = "require")]
+    sandbox: Option<Strictness>,
+    /// A folder that may be read from inside the sandbox, too: one that links of the content will lead to. May be given again
+    #[arg(long, value_name = "PATH", env = "BADGER_SANDBOX_READ", value_delimiter = ' ', value_hint = ValueHint::AnyPath)]
+    sandbox_read: Vec<PathBuf>,
 }
 
 /// Seconds of `--defer-accept` by itself: as long as a head may take.
@@ -117,29 +138,83 @@ impl FromStr for MountArgument {
     }
 }
 
-/// Serves until a signal ends it.
+/// Serves until a signal ends it, or another process has taken over.
 pub(crate) fn run(source: Source) -> Result<ExitCode, Failure> {
+    let settings = source.load()?;
+    // Before all threads: the rules hold for those that are started later.
+    let (sandbox, line) = enter_sandbox(&settings)?;
     let lines = Lines::start().map_err(thread_failure)?;
-    let outcome = serve(source, &lines);
+    line.into_iter().for_each(|line| lines.tell(line));
+    let outcome = serve(Content { source, settings, sandbox }, &lines);
     lines.flush();
     outcome
 }
 
-fn serve(source: Source, lines: &Lines) -> Result<ExitCode, Failure> {
-    let settings = source.load()?;
+fn enter_sandbox(settings: &Settings) -> Result<(Option<Sandbox>, Option<String>), Failure> {
     let arguments = &settings.arguments;
+    let Some(strictness) = arguments.sandbox else { return Ok((None, None)) };
+    let content: Vec<_> =
+        settings.mounts.iter().map(|mount| mount.path.clone()).chain(arguments.config.clone()).collect();
+    let sockets: Vec<_> = arguments.control.iter().cloned().collect();
+    let listen: Vec<_> = settings.listeners.iter().map(|listener| listener.0.clone()).collect();
+    let needs =
+        Needs { content: &content, also: &arguments.sandbox_read, written: &[], sockets: &sockets, listen: &listen };
+    let (sandbox, line) = sandbox::enter(strictness, &needs)?;
+    Ok((sandbox, Some(line)))
+}
+
+/// What is loaded, at the start and again.
+struct Content {
+    source: Source,
+    /// Those that it started with.
+    settings: Settings,
+    sandbox: Option<Sandbox>,
+}
+
+impl Content {
+    fn load(&self, settings: &Settings, lines: &Lines) -> Result<Router, Failure> {
+        settings.mounts.iter().try_for_each(|mount| sandbox::check(self.sandbox.as_ref(), &mount.path))?;
+        settings.router(lines)
+    }
+
+    fn load_again(&self, lines: &Lines) -> Result<Router, Failure> {
+        let settings = self.source.load()?;
+        if !settings.starts_as(&self.settings) {
+            lines
+                .tell("badger: settings beside mounts and redirects have changed; they count when badger starts again");
+        }
+        self.load(&settings, lines)
+    }
+
+    /// What `--watch` looks at.
+    fn watched(&self) -> Vec<PathBuf> {
+        let arguments = &self.settings.arguments;
+        let mounts = self.settings.mounts.iter().map(|mount| mount.path.clone());
+        mounts.chain(arguments.config.clone()).filter(|_| arguments.watch).collect()
+    }
+}
+
+fn serve(content: Content, lines: &Lines) -> Result<ExitCode, Failure> {
+    let arguments = &content.settings.arguments;
+    let notify = Notify::from_environment()?;
     if let Err(error) = guard_mapped_files() {
         lines.tell(format_args!("badger: packs are read without a mapping: {error}"));
     }
     // Before content is loaded, which may take long.
-    let control = Arc::new(Control::default());
-    let reloads = control.listen(arguments.drain)?;
-    let router = settings.router(lines)?;
+    let (lifecycle, reloads) = Lifecycle::start(Duration::from_secs(arguments.drain), notify.clone())?;
+    let watched = content.watched();
+    let look = Look::at(&watched);
+    let router = content.load(&content.settings, lines)?;
+    // Late, so that the other server waits for nothing that takes long.
+    let (taken, handed) = match &arguments.takeover {
+        Some(path) => {
+            let (taken, handed) = takeover::take(path)?;
+            (Some(taken), handed)
+        }
+        None => (None, takeover::from_manager()?),
+    };
     let events = lines.clone();
     let mut builder = Server::builder().backend(arguments.backend).on_event(move |event| tell_event(&events, event));
-    for (address, options) in &settings.listeners {
-        builder = builder.listen_with(address, options.clone());
-    }
     builder = builder.limits(arguments.limits()).pin_workers(arguments.pin);
     if let Some(seconds) = arguments.defer_accept {
         builder = builder.defer_accept(Duration::from_secs(seconds.into()));
@@ -147,143 +222,42 @@ fn serve(source: Source, lines: &Lines) -> Result<ExitCode, Failure> {
     if let Some(workers) = arguments.workers {
         builder = builder.workers(workers.get());
     }
+    let (builder, labels) = takeover::listen(builder, &content.settings, handed, lines)?;
+    let open = |path: &PathBuf| Control::open(path, arguments.takeover.as_deref());
+    let mut control = arguments.control.as_ref().map(open).transpose()?;
     let handle = Arc::new(builder.start(router).map_err(start_failure)?);
-    control.started(&handle);
+    let control_file = control.as_mut().map(Control::publish).transpose()?;
+    lifecycle.started(Serving { handle: Arc::clone(&handle), labels, control: control_file.clone() });
     for address in handle.addresses() {
         say(format_args!("listening on {address} backend={} workers={}", handle.backend(), handle.workers()));
     }
     lines.tell(format_args!("badger: runs on {}: {}", handle.backend(), handle.backend_reason()));
-    {
-        let (handle, lines) = (Arc::clone(&handle), lines.clone());
-        let reload_each = move || reloads.iter().for_each(|()| reload(&handle, &source, &settings, &control, &lines));
-        std::thread::Builder::new().name("reload".to_owned()).spawn(reload_each).map_err(thread_failure)?;
+    if let Some(control) = control {
+        control.start(&lifecycle, lines)?;
     }
-    handle.wait().map_err(|error| Failure::new(error.to_string()))?;
+    let status = format!("serving with {} workers on {}", handle.workers(), handle.backend());
+    match taken {
+        Some(taken) => {
+            taken.serves(lines);
+            notify.ready_instead(&status);
+        }
+        None => notify.ready(&status),
+    }
+    notify.start_watchdog(&handle).map_err(thread_failure)?;
+    if arguments.watch {
+        watch::start(&lifecycle, watched, look)?;
+    }
+    let for_loading = lines.clone();
+    lifecycle.start_reloading(reloads, lines, move || content.load_again(&for_loading))?;
+    let outcome = handle.wait().map_err(|error| Failure::new(error.to_string()));
+    control_file.iter().for_each(|file| file.remove());
+    outcome?;
     let stats = handle.stats();
     lines.tell(format_args!(
         "badger: stopped after {} answers; {} connections were cut",
         stats.responses, stats.closed_by_drain
     ));
     Ok(ExitCode::SUCCESS)
-}
-
-/// What the signal thread knows.
-#[derive(Default)]
-struct Control(Mutex<Phase>);
-
-#[derive(Default)]
-enum Phase {
-    /// Content is being loaded.
-    #[default]
-    Starting,
-    Serving(Arc<Handle>, Vec<SocketFile>),
-    Draining(Vec<SocketFile>),
-}
-
-/// A unix socket that the server made, with its device and inode: only while it is still that one is it ours to remove.
-struct SocketFile {
-    path: PathBuf,
-    identity: (u64, u64),
-}
-
-impl SocketFile {
-    fn find(address: &Address) -> Option<SocketFile> {
-        let Address::Unix(Some(path)) = address else { return None };
-        let identity = SocketFile::identity(path)?;
-        Some(SocketFile { path: path.clone(), identity })
-    }
-
-    fn identity(path: &Path) -> Option<(u64, u64)> {
-        path.symlink_metadata().ok().map(|found| (found.dev(), found.ino()))
-    }
-
-    fn remove(&self) {
-        if SocketFile::identity(&self.path) == Some(self.identity) {
-            // The program ends: nobody is left to tell.
-            let _ = std::fs::remove_file(&self.path);
-        }
-    }
-}
-
-impl Control {
-    fn phase(&self) -> MutexGuard<'_, Phase> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Listens for signals from now on. What is received is that content is to be loaded again; there is room for one:
-    /// what is asked for during a reload is one more reload after it.
-    fn listen(self: &Arc<Control>, drain_seconds: u64) -> Result<Receiver<()>, Failure> {
-        let failed = |error| Failure::new(format!("signal handlers: {error}"));
-        let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(failed)?;
-        let (reload, reloads) = sync_channel(1);
-        let control = Arc::clone(self);
-        let watch = move || {
-            for signal in signals.forever() {
-                if signal == SIGHUP {
-                    // Full: a reload that begins later sees what this one would.
-                    let _ = reload.try_send(());
-                } else {
-                    control.end(signal, Duration::from_secs(drain_seconds));
-                }
-            }
-        };
-        std::thread::Builder::new().name("signals".to_owned()).spawn(watch).map_err(thread_failure)?;
-        Ok(reloads)
-    }
-
-    fn started(&self, handle: &Arc<Handle>) {
-        let sockets = handle.addresses().iter().filter_map(SocketFile::find).collect();
-        *self.phase() = Phase::Serving(Arc::clone(handle), sockets);
-    }
-
-    fn is_draining(&self) -> bool {
-        matches!(*self.phase(), Phase::Draining(_))
-    }
-
-    /// Drains, or ends the program at once: there is nothing to drain yet, or the person asked twice and does not want to
-    /// wait.
-    fn end(&self, signal: i32, time: Duration) {
-        let mut phase = self.phase();
-        match std::mem::take(&mut *phase) {
-            Phase::Serving(handle, sockets) => {
-                *phase = Phase::Draining(sockets);
-                // How it ended is told by the main thread.
-                let drain = move || {
-                    let _ = handle.drain(time);
-                };
-                if std::thread::Builder::new().name("drain".to_owned()).spawn(drain).is_ok() {
-                    return;
-                }
-            }
-            Phase::Draining(sockets) => sockets.iter().for_each(SocketFile::remove),
-            Phase::Starting => {}
-        }
-        std::process::exit(128 + signal)
-    }
-}
-
-fn reload(handle: &Handle, source: &Source, first: &Settings, control: &Control, lines: &Lines) {
-    if control.is_draining() {
-        return;
-    }
-    let loaded = source.load().and_then(|settings| {
-        if !settings.starts_as(first) {
-            lines
-                .tell("badger: settings beside mounts and redirects have changed; they count when badger starts again");
-        }
-        settings.router(lines)
-    });
-    if control.is_draining() {
-        return;
-    }
-    match loaded.and_then(|router| handle.swap(router).map_err(|error| Failure::new(error.to_string()))) {
-        Ok(generation) => lines.tell(format_args!("badger: serving content generation {generation}")),
-        Err(failure) => lines.tell(format_args!("{failure}\nbadger: the old content is still served")),
-    }
-}
-
-fn thread_failure(error: std::io::Error) -> Failure {
-    Failure::new(format!("threads: {error}"))
 }
 
 fn start_failure(error: Error) -> Failure {

@@ -16,8 +16,8 @@ use std::path::Path;
 use std::sync::Arc;
 use toml::de::{DeTable, DeValue};
 
-/// Flags that are no key of the file: they name it, or have a structure of their own there.
-const NOT_IN_FILE: [&str; 6] = ["help", "config", "mount", "unix-mode", "ipv6-only", "proxy-from"];
+/// Flags that are no key of the file: they name it, or are about one start, or have a structure of their own there.
+const NOT_IN_FILE: [&str; 7] = ["help", "config", "takeover", "mount", "unix-mode", "ipv6-only", "proxy-from"];
 /// Keys that are more than a flag.
 const STRUCTURED: [&str; 4] = ["listen", "mount", "redirect", "paths"];
 

@@ -37,6 +37,8 @@ const SERVE: &str = "badger serve";
 pub(crate) struct Settings {
     pub(crate) arguments: ServeArguments,
     pub(crate) listeners: Vec<(String, ListenOptions)>,
+    /// Nobody said where to listen.
+    pub(crate) listens_by_default: bool,
     pub(crate) mounts: Vec<MountSettings>,
     pub(crate) redirects: Vec<RedirectSettings>,
 }
@@ -57,7 +59,8 @@ impl Settings {
             mounts.extend(file.mounts);
             redirects = file.redirects;
         }
-        if listeners.is_empty() {
+        let listens_by_default = listeners.is_empty();
+        if listens_by_default {
             listeners.push(ListenerSettings::plain(LISTEN_DEFAULT));
         }
         let listeners = listeners
@@ -67,7 +70,7 @@ impl Settings {
                 (listener.address, options)
             })
             .collect();
-        Settings { arguments, listeners, mounts, redirects }
+        Settings { arguments, listeners, listens_by_default, mounts, redirects }
     }
 
     /// Opens all that is to be served.

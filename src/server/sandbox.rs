@@ -1,0 +1,123 @@
+//! The process gives up what it will never need (Landlock).
+#![forbid(unsafe_code)]
+
+use crate::sys::landlock::{self, Access, Ruleset};
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Rules for this process: what it may still do with files and TCP ports. All else is refused by the kernel from then on, for
+/// ever: reading, writing, executing; where the kernel knows how, also binding other ports, connecting anywhere by TCP, and
+/// signals to other processes. What is open already stays usable, and unix sockets can be connected to.
+///
+/// ```no_run
+/// use badgerserver::sandbox::Sandbox;
+///
+/// // Before any thread is started: rules hold for the thread that enters, and those that it starts.
+/// Sandbox::new().read("/srv/packs").write("/var/log/badger").listen(8080).enter()?;
+/// # Ok::<(), badgerserver::sandbox::SandboxError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Sandbox {
+    paths: Vec<(PathBuf, Access)>,
+    ports: Vec<u16>,
+}
+
+impl Sandbox {
+    /// Rules that allow nothing.
+    pub fn new() -> Sandbox {
+        Sandbox::default()
+    }
+
+    /// Files beneath this folder, or this file, may be read.
+    pub fn read(self, path: impl Into<PathBuf>) -> Sandbox {
+        self.allow(path.into(), Access::Read)
+    }
+
+    /// Files beneath this folder may be read, written, made and removed. For logs and temporary files.
+    pub fn write(self, path: impl Into<PathBuf>) -> Sandbox {
+        self.allow(path.into(), Access::Write)
+    }
+
+    /// Sockets may be made in this folder, and it may be removed from.
+    pub fn sockets(self, path: impl Into<PathBuf>) -> Sandbox {
+        self.allow(path.into(), Access::Sockets)
+    }
+
+    /// This TCP port may be listened on; 0 stands for any that the kernel chooses.
+    pub fn listen(mut self, port: u16) -> Sandbox {
+        self.ports.push(port);
+        self
+    }
+
+    fn allow(mut self, path: PathBuf, access: Access) -> Sandbox {
+        self.paths.push((path, access));
+        self
+    }
+
+    /// Enters. The calling thread is bound by the rules, and every thread that it starts later: so call it first of all.
+    /// Gives the version of the kernel's Landlock.
+    ///
+    /// # Errors
+    /// This kernel has no Landlock; a path of a rule is not there. Then nothing is refused.
+    pub fn enter(&self) -> Result<u32, SandboxError> {
+        let version = landlock::version().map_err(SandboxError::Missing)?;
+        let rules = Ruleset::new(version).map_err(SandboxError::System)?;
+        for (path, access) in &self.paths {
+            rules.allow(path, *access).map_err(|source| SandboxError::Path { path: path.clone(), source })?;
+        }
+        for port in &self.ports {
+            rules.allow_port(*port).map_err(SandboxError::System)?;
+        }
+        rules.enter().map_err(SandboxError::System)?;
+        Ok(version)
+    }
+
+    /// Whether the rules let this path be read, with all links resolved. A path that leads nowhere is as well as allowed: who
+    /// opens it will be told that.
+    pub fn allows_reading(&self, path: &Path) -> bool {
+        let Ok(real) = path.canonicalize() else { return true };
+        let is_beneath = |rule: &(PathBuf, Access)| {
+            rule.1 != Access::Sockets && rule.0.canonicalize().is_ok_and(|folder| real.starts_with(folder))
+        };
+        self.paths.iter().any(is_beneath)
+    }
+}
+
+/// Why there is no sandbox.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum SandboxError {
+    /// The kernel has no Landlock (Linux has it since 5.13), or it is switched off.
+    Missing(io::Error),
+    /// A path of a rule cannot be opened.
+    Path {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Landlock refused something.
+    System(io::Error),
+}
+
+impl fmt::Display for SandboxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SandboxError::Missing(error) => write!(f, "this kernel has no Landlock, or not for this process: {error}"),
+            SandboxError::Path { path, source } => {
+                write!(f, "a rule of the sandbox is about {}: {source}", path.display())
+            }
+            SandboxError::System(error) => write!(f, "Landlock: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for SandboxError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            SandboxError::Missing(error) | SandboxError::System(error) => Some(error),
+            SandboxError::Path { source, .. } => Some(source),
+        }
+    }
+}
