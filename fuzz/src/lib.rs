@@ -79,10 +79,12 @@ fn is_laxer(request: &[u8]) -> bool {
     // RFC 9110 section 2.5: a higher minor version is served as the highest that is known.
     let is_newer_minor = matches!(line, [.., b'h', b't', b't', b'p', b'/', b'1', b'.', b'2'..=b'9']);
     // Section 8.6: a recipient may take a list of equal lengths for that length.
-    let has_list_of_lengths = lines.any(|line| line.starts_with(b"content-length:") && line.contains(&b','));
+    let has_list_of_lengths = lines.clone().any(|line| line.starts_with(b"content-length:") && line.contains(&b','));
+    // Section 5.6.1.2: empty elements of a list are ignored; hyper looks for `chunked` at the very end.
+    let has_empty_coding = lines.any(|line| line.starts_with(b"transfer-encoding:") && line.contains(&b','));
     let target = request.trim_ascii_start().split(|&byte| byte == b' ').nth(1).unwrap_or_default();
     // RFC 9110 section 4.2 and RFC 3986 section 3.2.2: hosts that hyper's parser does not know, and bytes that browsers
     // send raw and that part nothing (src/http/target.rs).
     let is_unusual = target.iter().any(|byte| b"<>`[]%\"{|}^\\".contains(byte));
-    is_newer_minor || has_list_of_lengths || is_unusual
+    is_newer_minor || has_list_of_lengths || has_empty_coding || is_unusual
 }
