@@ -132,8 +132,13 @@ fn a_connection_that_is_idle_meanwhile_may_ask_once_more() {
     assert_eq!(exchange(&mut idle, b"hello"), Ok(false));
     let next = Server::start(&folder, &format!("{flags} --takeover control"));
     server.wait_for("badger: handed over");
-    assert_eq!(exchange(&mut idle, b"hello"), Ok(true), "by the old one, which closes it then");
-    assert!(server.end().contains("stopped after 2 answers; 0 connections were cut"));
+    // By the old one, which closes it then. It may still answer a request that comes before its workers have heard.
+    let mut answers = 2;
+    while !exchange(&mut idle, b"hello").unwrap() {
+        answers += 1;
+    }
+    let rest = server.end();
+    assert!(rest.contains(&format!("stopped after {answers} answers; 0 connections were cut")), "{rest}");
     assert!(next.get("/a").ends_with("hello"));
 }
 
