@@ -170,7 +170,11 @@ fn gates(text: &mut String, record: &Record) -> std::fmt::Result {
     for idle in record.idle.iter().filter(|idle| idle.at_most > 0.0) {
         let bytes = slope_bytes(idle);
         let verdict = if bytes <= idle.at_most { Verdict::Pass } else { Verdict::Miss }.text();
-        writeln!(text, "| idle connection, B of resident memory | - | {bytes:.0} | {:.0} | {verdict} | |", idle.at_most)?;
+        writeln!(
+            text,
+            "| idle connection, B of resident memory | - | {bytes:.0} | {:.0} | {verdict} | |",
+            idle.at_most
+        )?;
     }
     for ColdGate { says, figure, bound, verdict } in cold_gates(record) {
         writeln!(text, "| slow disk: {says} | - | {} | {bound} | {} | |", interval(figure), verdict.text())?;

@@ -98,6 +98,14 @@ pub(crate) fn raise_descriptors() -> u64 {
     limit.rlim_cur
 }
 
+/// Lets every other process go first from now on.
+pub(crate) fn give_way() {
+    let parameters = libc::sched_param { sched_priority: 0 };
+    // SAFETY: the structure is this function's and outlives the call, which takes it for this thread.
+    let status = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const parameters) };
+    assert_eq!(status, 0, "{}", io::Error::last_os_error());
+}
+
 /// Ends this process after a while, whatever it hangs in.
 pub(crate) fn end_after(seconds: u32) {
     // SAFETY: takes no pointer.
