@@ -98,11 +98,10 @@ pub(crate) fn raise_descriptors() -> u64 {
     limit.rlim_cur
 }
 
-/// Lets every other process go first from now on.
+/// Lets other processes go first from now on. It still gets its small share of a processor.
 pub(crate) fn give_way() {
-    let parameters = libc::sched_param { sched_priority: 0 };
-    // SAFETY: the structure is this function's and outlives the call, which takes it for this thread.
-    let status = unsafe { libc::sched_setscheduler(0, libc::SCHED_IDLE, &raw const parameters) };
+    // SAFETY: takes no pointer.
+    let status = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) };
     assert_eq!(status, 0, "{}", io::Error::last_os_error());
 }
 
