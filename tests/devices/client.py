@@ -17,6 +17,7 @@ LARGE_BYTES = (6 << 30) + 12_345
 MARK_BYTES = 32
 MARKS = [0, (1 << 31) - 16, (1 << 31) + 4096, (1 << 32) - 16, (1 << 32) + 65_536, 5 << 30, LARGE_BYTES - MARK_BYTES]
 PIECE_BYTES = 1 << 20
+LONG_BYTES = 128 << 20
 # Requests that are sent at once.
 PIPELINE = 16
 
@@ -73,7 +74,14 @@ def questions(keys):
     ids = [path.rsplit("/", 1)[1] for path, _, _ in keys if path.startswith("/metadata/")]
     for first in range(0, len(ids), 20):
         yield "GET", "/metadata?ids=" + ",".join(ids[first : first + 20]), ()
+    for path in PAGE:
+        yield "GET", path, ()
+        yield "GET", path, ("Accept-Encoding: br",)
+        yield "GET", path, ("Accept-Encoding: gzip", "Range: bytes=1-999")
 
+
+# The example's page, which each program compresses at its start.
+PAGE = ["/", "/page.css", "/grid.js", "/data.js", "/art.js", "/page.js", "/poco.js", "/load.js", "/falcor.js"]
 
 # What may end a connection.
 ODD = ["/nothing", "/gallery/nobody", "/metadata/none", "/metadata?ids=", "/assets/../x", "/%00", "//", "*", "/a b"]
@@ -135,19 +143,27 @@ def large(address, path):
     connection.send("GET", path, ("Range: bytes=-32",))
     if connection.answer("GET").body != mark(MARKS[-1]):
         sys.exit(f"{path}: wrong last bytes")
-    # The whole, and no byte of it is kept.
-    connection.send("GET", path)
+    # Long enough to fill every buffer on the way, over the place where 32 bits end.
+    first, last = (1 << 32) - LONG_BYTES // 2, (1 << 32) + LONG_BYTES // 2 - 1
+    connection.send("GET", path, (f"Range: bytes={first}-{last}",))
     status, fields = connection.head()
-    if " 200 " not in status or f"content-length: {LARGE_BYTES}" not in (field.lower() for field in fields):
+    if " 206 " not in status or f"content-length: {LONG_BYTES}" not in (field.lower() for field in fields):
         sys.exit(f"{path}: {status} {fields}")
-    at = 0
-    while at < LARGE_BYTES:
-        piece = connection.file.read(min(PIECE_BYTES, LARGE_BYTES - at))
+    at = first
+    while at <= last:
+        piece = connection.file.read(min(PIECE_BYTES, last + 1 - at))
         if not piece or piece != expected(at, at + len(piece) - 1):
             sys.exit(f"{path}: wrong or missing bytes from {at}")
         at += len(piece)
     ask_range(connection, path, 5 << 30, (5 << 30) + 99)
-    print(f"{path}: {3 * len(MARKS) + 2} ranges and all of its {LARGE_BYTES} bytes are right")
+    # The whole, whose beginning is enough.
+    connection.send("GET", path)
+    status, fields = connection.head()
+    if " 200 " not in status or f"content-length: {LARGE_BYTES}" not in (field.lower() for field in fields):
+        sys.exit(f"{path}: {status} {fields}")
+    if connection.file.read(PIECE_BYTES) != expected(0, PIECE_BYTES - 1):
+        sys.exit(f"{path}: wrong first bytes")
+    print(f"{path}: {3 * len(MARKS) + 2} ranges, {LONG_BYTES} bytes around 4 GiB, and a length of {LARGE_BYTES} are right")
 
 
 def make(path):
