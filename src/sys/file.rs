@@ -134,7 +134,7 @@ impl ContentFile {
         if range.is_empty() || range.end > self.len {
             return false;
         }
-        *mapping = Mapping::new(file, range);
+        *mapping = Mapping::new(file, range).filter(|mapping| mapping.is_of(file));
         if let Some(mapping) = mapping {
             mapping.find_mark(self.len);
         }
@@ -310,6 +310,20 @@ impl Mapping {
                 None
             }
         }
+    }
+
+    /// Whether its end is what the file has there. On 32-bit an offset goes to the kernel as a number of pages, and who plays that
+    /// kernel (qemu-user 7.2) may lose its upper bits: another place is mapped then. On 64-bit nobody has to look.
+    fn is_of(&self, file: &File) -> bool {
+        if cfg!(target_pointer_width = "64") {
+            return true;
+        }
+        let (mut mapped, mut read) = ([0; 64], [0; 64]);
+        let bytes = mapped.len().min(self.len);
+        let start = self.len - bytes;
+        self.guarded.read(start, &mut mapped[..bytes]).is_ok()
+            && file.read_exact_at(&mut read[..bytes], self.offset + start as u64).is_ok()
+            && mapped == read
     }
 
     fn contains(&self, range: Range<u64>) -> bool {
