@@ -1,6 +1,7 @@
 //! From settings to running workers.
 #![forbid(unsafe_code)]
 
+use super::access::{AccessBatch, AccessLog, AccessOptions, RecorderSeed};
 use super::addresses::Addresses;
 use super::balance::{Door, Loads, Neighbours, Told};
 use super::content::{Content, Deliver};
@@ -55,6 +56,7 @@ impl Server {
             is_pinned: false,
             backend: Backend::Auto,
             limits: Limits::default(),
+            access: None,
             events: Box::new(|event: &Event| {
                 // When stderr is gone there is nobody left to tell.
                 let _ = writeln!(io::stderr(), "badgerserver: {event}");
@@ -103,6 +105,7 @@ pub struct Builder {
     backend: Backend,
     limits: Limits,
     events: event::Listener,
+    access: Option<AccessLog>,
     buffers: BufferSizes,
     defer_accept: Duration,
 }
@@ -183,6 +186,32 @@ impl Builder {
         self
     }
 
+    /// Who is given a record of every answer, for an access log. The records come in batches, each of one worker and in the
+    /// order in which it answered, a quarter of a second after the answer at the latest.
+    ///
+    /// The hook is called on a thread of its own, so it may write to a disk or wait: that never holds up an answer. When it is
+    /// so slow that 16 batches of a worker wait for it (2 MiB of requests, or 16,000), further records are dropped and counted
+    /// in [`Stats::access_lines_dropped`](crate::Stats::access_lines_dropped). When the server stops, the hook is given what
+    /// is left and dropped; the server waits two seconds for that.
+    ///
+    /// ```no_run
+    /// use badgerserver::{AccessOptions, Router, Server};
+    ///
+    /// let mut bytes = 0;
+    /// Server::builder()
+    ///     .listen("127.0.0.1:8080")
+    ///     .on_access(AccessOptions::default(), move |batch| {
+    ///         bytes += batch.records().map(|record| record.body_bytes).sum::<u64>();
+    ///         println!("{} answers, {bytes} bytes so far", batch.len());
+    ///     })
+    ///     .run(Router::new().dir("/", "public")?)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_access(mut self, options: AccessOptions, hook: impl FnMut(&AccessBatch) + Send + 'static) -> Builder {
+        self.access = Some(AccessLog { options, hook: Box::new(hook) });
+        self
+    }
+
     /// Sizes of the kernel's buffers for each connection, in bytes, where the kernel is not to choose (it chooses better,
     /// except in tests of slow clients).
     pub fn socket_buffers(mut self, receive_bytes: Option<usize>, send_bytes: Option<usize>) -> Builder {
@@ -254,6 +283,8 @@ impl Builder {
         }
         let tasks = TaskPool::start().map_err(Error::Start)?;
         let events = event::start(self.events).map_err(Error::Start)?;
+        let access = self.access.map(|access| access.start(workers, events.clone())).transpose();
+        let (recorder, access) = access.map_err(Error::Start)?.unzip();
         let counts = Arc::new(Addresses::new(limits.connections_per_address_max));
         let mut handle = Handle::new(addresses, workers, chosen.reason, Arc::clone(&generation));
         handle.remember_listeners(shared);
@@ -272,6 +303,7 @@ impl Builder {
                 generation: Arc::clone(&generation),
                 tasks: tasks.clone(),
                 events: events.clone(),
+                recorder: recorder.clone(),
             };
             let wake = match chosen.backend {
                 Available::Epoll => seat.start(&mut handle, Epoll::new)?,
@@ -288,6 +320,8 @@ impl Builder {
             (door.wake)();
         }
         handle.keep_files();
+        // Last, since it ends when the seed is gone too.
+        handle.remember_access(access);
         Ok(handle)
     }
 }
@@ -305,6 +339,8 @@ struct Seat {
     generation: Arc<Generation>,
     tasks: TaskPool,
     events: Sender<Event>,
+    /// There is an access log.
+    recorder: Option<RecorderSeed>,
 }
 
 /// Ends the wait of a worker's ring.
@@ -386,7 +422,8 @@ impl Seat {
         });
         let offload = self.tasks.offload();
         let open_files_max = self.limits.open_files_max;
-        let content = Content::new(self.generation, open_files_max, offload, deliver, Arc::clone(&stats));
+        let mut content = Content::new(self.generation, open_files_max, offload, deliver, Arc::clone(&stats));
+        content.recorder = self.recorder.map(|seed| seed.recorder(Arc::clone(&stats)));
         let reporter = Reporter::new(self.events);
         let neighbours = Neighbours::new(self.number, self.loads, self.hall, self.limits.connections_max);
         let parts = Parts {

@@ -14,6 +14,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+use super::access::Recorder;
 use super::event::Event;
 use super::generation::{Generation, LocalGeneration};
 use super::open_files::OpenFiles;
@@ -158,6 +159,8 @@ pub(crate) struct Content {
     pub(crate) stats: Arc<WorkerStats>,
     /// To be told; the worker empties it.
     pub(crate) events: Vec<Event>,
+    /// Keeps the access log, if there is one.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 impl Content {
@@ -180,6 +183,7 @@ impl Content {
             deliver,
             stats,
             events: Vec::new(),
+            recorder: None,
         }
     }
 

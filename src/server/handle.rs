@@ -1,6 +1,7 @@
 //! A running server, as the one who started it sees it.
 #![forbid(unsafe_code)]
 
+use super::access::AccessThread;
 use super::builder::Address;
 use super::error::Error;
 use super::generation::Generation;
@@ -96,6 +97,7 @@ pub struct Handle {
     generation: Mutex<u64>,
     /// Those of the addresses. Weak, so that they close when the last worker has let go of them.
     listeners: Vec<Weak<sys::Listener>>,
+    access: Option<AccessThread>,
 }
 
 impl fmt::Debug for Handle {
@@ -117,11 +119,16 @@ impl Handle {
             exits: Arc::default(),
             generation: Mutex::new(generation.number),
             listeners: Vec::new(),
+            access: None,
         }
     }
 
     pub(crate) fn remember_listeners(&mut self, listeners: Vec<Weak<sys::Listener>>) {
         self.listeners = listeners;
+    }
+
+    pub(crate) fn remember_access(&mut self, access: Option<AccessThread>) {
+        self.access = access;
     }
 
     pub(crate) fn exit(&self) -> Exit {
@@ -262,7 +269,7 @@ impl Handle {
         }
     }
 
-    /// Waits for every worker's end.
+    /// Waits for every worker's end, and until the access log has the last answers.
     fn join(&self) {
         let mut ended = lock(&self.exits.ended);
         let mut has_stopped = false;
@@ -282,6 +289,7 @@ impl Handle {
             // A panic was caught and noted inside.
             let _ = thread.join();
         }
+        self.access.iter().for_each(AccessThread::finish);
     }
 }
 

@@ -1,9 +1,10 @@
 //! Joins the ring and the protocol: what starts, runs and stops a server.
 //!
 //! `builder` and `handle` are what a user sees; `worker` is the loop; the rest is what a worker has: `slots`, `timers`,
-//! `content` (with `generation`, `open_files`, `tasks`), `addresses`, `balance`, `stats`, `event`. `listener`: where it listens.
+//! `content` (with `generation`, `open_files`, `tasks`), `addresses`, `balance`, `stats`, `event`, `access`. `listener`: where it listens.
 #![forbid(unsafe_code)]
 
+mod access;
 mod addresses;
 mod balance;
 mod builder;
@@ -28,6 +29,7 @@ mod test_client;
 mod timers;
 mod worker;
 
+pub use access::{AccessBatch, AccessOptions, AccessRecord};
 pub use builder::{Address, Builder, Server};
 pub use error::Error;
 pub use event::Event;

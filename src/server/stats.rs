@@ -130,6 +130,8 @@ counters! {
     cold_lookups,
     /// New content taken up.
     swaps,
+    /// Records of answers that were dropped because the hook of the access log had not taken the ones before.
+    access_lines_dropped,
 }
 
 impl WorkerStats {

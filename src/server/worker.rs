@@ -11,6 +11,7 @@
 //! waker.
 #![forbid(unsafe_code)]
 
+use super::access::Recorder;
 use super::addresses::{Addresses, Admission, Client};
 use super::balance::{Arrival, Neighbours};
 use super::content::{Content, TaskDone};
@@ -184,18 +185,26 @@ impl<R: Ring> Worker<R> {
         for event in std::mem::take(&mut self.content.events) {
             self.reporter.tell(self.moment.unix_seconds, event);
         }
+        if let Some(recorder) = &mut self.content.recorder {
+            recorder.end_turn();
+        }
         Ok(self.go_on_draining(has_heard || self.has_asked))
     }
 
     /// When the loop must look again though nothing happens.
     fn deadline(&self) -> Option<u64> {
-        [self.timers.next(), self.accept_retry, self.drain.deadline(self.moment.nanos)].into_iter().flatten().min()
+        let of_drain = self.drain.deadline(self.moment.nanos);
+        let of_log = self.content.recorder.as_ref().and_then(Recorder::deadline);
+        [self.timers.next(), self.accept_retry, of_drain, of_log].into_iter().flatten().min()
     }
 
     fn read_time(&mut self) {
         let now = self.ring.now();
         self.moment.nanos = now.nanos;
         self.content.set_time(now.nanos);
+        if let Some(recorder) = &mut self.content.recorder {
+            recorder.set_time(now.nanos, now.unix_seconds);
+        }
         if now.unix_seconds != self.moment.unix_seconds {
             self.moment.unix_seconds = now.unix_seconds;
             self.moment.date = date::write(now.unix_seconds);
