@@ -33,4 +33,4 @@ pub use method::{Method, Methods};
 pub use plan::{Batch, Part, Plan, Reached, SourceId, Span};
 pub use request::Request;
 pub use response::Response;
-pub use service::{Found, Piece, Ready, Service, Stored};
+pub use service::{Answer, Found, Piece, Ready, Service, Stored};
