@@ -23,7 +23,7 @@ use super::slots::SlotId;
 use super::stats::WorkerStats;
 use super::tasks::{Lane, Offload, Task};
 use super::worker::COPY_BYTES_MAX_BATCHED;
-use crate::http::{Found, Ready, Request, Service, SourceId, Span, Stored};
+use crate::http::{Answer, Found, Ready, Request, Service, SourceId, Span, Stored};
 use crate::pack::{LookupError, Pack, ReadError};
 use crate::ring::outgoing::Pin;
 use crate::route::{FileState, Files};
@@ -529,6 +529,12 @@ impl Service for Content {
             (self.offload)(lane, task(&self.generation.shared, key, &self.deliver, work))
         });
         if is_waiting { Ready::Wait } else { Ready::Busy }
+    }
+
+    fn answered(&mut self, answer: &Answer<'_>) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.answered(answer);
+        }
     }
 }
 

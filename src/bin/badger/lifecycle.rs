@@ -1,7 +1,7 @@
 //! From the first signal handler to the end: what the threads around a server know of it.
 //!
 //! ```text
-//! signal thread:   HUP -> ask for a reload;  TERM, INT -> drain on a thread of its own;  again, or too early -> end now
+//! signal thread:   HUP -> ask for a reload;  USR1 -> open logs anew;  TERM, INT -> drain on a thread of its own;  again, or too early -> end now
 //! reload thread:   load the content again, swap; what is asked for meanwhile is one more reload
 //! control thread:  reload, and wait for its outcome;  a new process has taken over -> hand over on a thread of its own
 //! watch thread:    content has changed -> ask for a reload
@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::lines::Lines;
 use crate::notify::Notify;
 use badgerserver::{Address, Handle, Router};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -77,7 +77,7 @@ impl SocketFile {
 }
 
 impl Lifecycle {
-    /// Listens for signals from now on. What is received are reloads that are asked for.
+    /// Listens for signals from now on. What is received are reloads that are asked for. `reopen_logs` must not block.
     ///
     /// # Errors
     /// Signal handlers or threads cannot be had.
@@ -85,18 +85,19 @@ impl Lifecycle {
     pub(crate) fn start(
         drain_time: Duration,
         notify: Notify,
+        reopen_logs: impl Fn() + Send + 'static,
     ) -> Result<(Arc<Lifecycle>, Receiver<Option<Reply>>), Failure> {
         let failed = |error| Failure::new(format!("signal handlers: {error}"));
-        let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(failed)?;
+        let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1]).map_err(failed)?;
         let (reload, reloads) = sync_channel(WAITING_RELOADS_MAX);
         let lifecycle = Arc::new(Lifecycle { phase: Mutex::default(), reload, drain_time, notify });
         let listening = Arc::clone(&lifecycle);
         let listen = move || {
             for signal in signals.forever() {
-                if signal == SIGHUP {
-                    listening.ask_for_reload();
-                } else {
-                    listening.end(signal);
+                match signal {
+                    SIGHUP => listening.ask_for_reload(),
+                    SIGUSR1 => reopen_logs(),
+                    _ => listening.end(signal),
                 }
             }
         };

@@ -9,6 +9,7 @@
 // Doc comments are the help text of the program.
 #![allow(rustdoc::broken_intra_doc_links)]
 
+use crate::access_log::{AccessFormat, AccessLog};
 use crate::config::{Settings, Source, unix_mode};
 use crate::control::Control;
 use crate::failure::Failure;
@@ -20,14 +21,15 @@ use crate::takeover;
 use crate::text::say;
 use crate::watch::{self, Look};
 use badgerserver::sandbox::Sandbox;
-use badgerserver::{Backend, Error, Event, Limits, Router, Server, TrustedProxy, guard_mapped_files};
+use badgerserver::{AccessOptions, Backend, Error, Event, Limits, Router, Server, TrustedProxy, guard_mapped_files};
 use clap::{Args, ValueHint};
 use std::io::ErrorKind;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::mpsc;
 use std::time::Duration;
 
 #[derive(Args, Debug, PartialEq)]
@@ -85,6 +87,15 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "SECONDS", env = "BADGER_DEFER_ACCEPT", num_args = 0..=1, require_equals = true,
         default_missing_value = DEFER_ACCEPT_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=3600))]
     defer_accept: Option<u32>,
+    /// Write a line for every answer to this file, or to stdout when it is -. SIGUSR1 opens the file anew, after it was renamed
+    #[arg(long, value_name = "PATH", env = "BADGER_ACCESS_LOG", value_hint = ValueHint::AnyPath)]
+    access_log: Option<PathBuf>,
+    /// How the lines of the access log look
+    #[arg(long, value_name = "FORMAT", env = "BADGER_ACCESS_FORMAT", value_enum, default_value_t = AccessFormat::Combined)]
+    access_format: AccessFormat,
+    /// Write a line for one answer in so many
+    #[arg(long, value_name = "N", env = "BADGER_ACCESS_SAMPLE", default_value_t = NonZeroU32::MIN)]
+    access_sample: NonZeroU32,
     /// Serve new content as soon as a pack was replaced, or a file in a directory or the settings have changed
     #[arg(long, env = "BADGER_WATCH")]
     watch: bool,
@@ -157,8 +168,9 @@ fn enter_sandbox(settings: &Settings) -> Result<(Option<Sandbox>, Option<String>
         settings.mounts.iter().map(|mount| mount.path.clone()).chain(arguments.config.clone()).collect();
     let sockets: Vec<_> = arguments.control.iter().cloned().collect();
     let listen: Vec<_> = settings.listeners.iter().map(|listener| listener.0.clone()).collect();
-    let needs =
-        Needs { content: &content, also: &arguments.sandbox_read, written: &[], sockets: &sockets, listen: &listen };
+    let written: Vec<_> = arguments.access_log.iter().filter(|path| **path != Path::new("-")).cloned().collect();
+    let also = &arguments.sandbox_read;
+    let needs = Needs { content: &content, also, written: &written, sockets: &sockets, listen: &listen };
     let (sandbox, line) = sandbox::enter(strictness, &needs)?;
     Ok((sandbox, Some(line)))
 }
@@ -200,8 +212,11 @@ fn serve(content: Content, lines: &Lines) -> Result<ExitCode, Failure> {
     if let Err(error) = guard_mapped_files() {
         lines.tell(format_args!("badger: packs are read without a mapping: {error}"));
     }
+    let access_log = arguments.access_log.as_ref().map(|path| AccessLog::open(path, lines)).transpose()?;
+    let reopened = access_log.clone();
+    let reopen_logs = move || reopened.iter().for_each(AccessLog::reopen);
     // Before content is loaded, which may take long.
-    let (lifecycle, reloads) = Lifecycle::start(Duration::from_secs(arguments.drain), notify.clone())?;
+    let (lifecycle, reloads) = Lifecycle::start(Duration::from_secs(arguments.drain), notify.clone(), reopen_logs)?;
     let watched = content.watched();
     let look = Look::at(&watched);
     let router = content.load(&content.settings, lines)?;
@@ -222,6 +237,12 @@ fn serve(content: Content, lines: &Lines) -> Result<ExitCode, Failure> {
     if let Some(workers) = arguments.workers {
         builder = builder.workers(workers.get());
     }
+    let (started, starts) = mpsc::channel();
+    if let Some(log) = &access_log {
+        let mut options = AccessOptions::default();
+        options.sample = arguments.access_sample;
+        builder = builder.on_access(options, log.hook(arguments.access_format, starts));
+    }
     let (builder, labels) = takeover::listen(builder, &content.settings, handed, lines)?;
     let open = |path: &PathBuf| Control::open(path, arguments.takeover.as_deref());
     let mut control = arguments.control.as_ref().map(open).transpose()?;
@@ -231,6 +252,7 @@ fn serve(content: Content, lines: &Lines) -> Result<ExitCode, Failure> {
     for address in handle.addresses() {
         say(format_args!("listening on {address} backend={} workers={}", handle.backend(), handle.workers()));
     }
+    drop::<mpsc::Sender<()>>(started);
     lines.tell(format_args!("badger: runs on {}: {}", handle.backend(), handle.backend_reason()));
     if let Some(control) = control {
         control.start(&lifecycle, lines)?;
@@ -253,6 +275,12 @@ fn serve(content: Content, lines: &Lines) -> Result<ExitCode, Failure> {
     control_file.iter().for_each(|file| file.remove());
     outcome?;
     let stats = handle.stats();
+    let (dropped, lost) = (stats.access_lines_dropped, access_log.map_or(0, |log| log.lost()));
+    if dropped + lost > 0 {
+        lines.tell(format_args!(
+            "badger: of the access log {dropped} lines came faster than they were written, and {lost} could not be written"
+        ));
+    }
     lines.tell(format_args!(
         "badger: stopped after {} answers; {} connections were cut",
         stats.responses, stats.closed_by_drain

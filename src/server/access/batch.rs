@@ -27,6 +27,9 @@ const _: () = assert!(REQUEST_LINE_BYTES_MAX < NONE as usize && REFERER_BYTES_MA
 const _: () = assert!(size_of::<Fixed>() <= 64, "one cache line");
 
 /// One answer, as the access log has it. The texts are the client's bytes as they came: escape them before they are shown.
+///
+/// An answer is recorded when its head is made. One that cannot be sent in the end, since its file became shorter or could not
+/// be read in time, is followed by the record of what was answered in its place (500 or 503), without a request line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AccessRecord<'a> {
@@ -40,9 +43,10 @@ pub struct AccessRecord<'a> {
     pub status: u16,
     /// Bytes of its body: 0 for HEAD, 204 and 304. What a client that left early did not take counts too.
     pub body_bytes: u64,
-    /// The value of Referer, at most 1,024 bytes of it.
+    /// The value of Referer, at most 1,024 bytes of it; `None` also for a request that was refused before anything was looked
+    /// for.
     pub referer: Option<&'a [u8]>,
-    /// The value of User-Agent, at most 512 bytes of it.
+    /// The value of User-Agent, at most 512 bytes of it; `None` as for `referer`.
     pub user_agent: Option<&'a [u8]>,
 }
 

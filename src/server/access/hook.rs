@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// Whoever is given the records.
-pub(crate) type AccessHook = Box<dyn FnMut(&AccessBatch) + Send>;
+type AccessHook = Box<dyn FnMut(&AccessBatch) + Send>;
 
 /// How long the end of a server waits for a hook that has not taken the last records yet.
 const END_TIME_MAX: Duration = Duration::from_secs(2);

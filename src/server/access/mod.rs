@@ -24,7 +24,7 @@ mod recorder;
 mod tests;
 
 pub use batch::{AccessBatch, AccessRecord};
-pub(crate) use hook::{AccessHook, AccessLog, AccessThread};
+pub(crate) use hook::{AccessLog, AccessThread};
 pub(crate) use recorder::{Recorder, RecorderSeed};
 
 use std::num::NonZeroU32;

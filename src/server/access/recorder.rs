@@ -3,6 +3,7 @@
 
 use super::AccessOptions;
 use super::batch::{AccessBatch, AccessRecord, BATCHES_MAX};
+use crate::http::Answer;
 use crate::server::stats::WorkerStats;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
@@ -65,19 +66,23 @@ impl Recorder {
         self.unix_seconds = unix_seconds;
     }
 
-    /// Whether this answer is to be recorded. Asked once for each.
-    pub(crate) fn wants(&mut self) -> bool {
+    /// Records an answer, if it is its turn.
+    pub(crate) fn answered(&mut self, answer: &Answer<'_>) {
         self.unsampled += 1;
         if self.unsampled < self.sample {
-            return false;
+            return;
         }
         self.unsampled = 0;
-        true
-    }
-
-    /// Takes a record in; its time is this turn's.
-    pub(crate) fn record(&mut self, record: &AccessRecord<'_>) {
-        let record = AccessRecord { unix_seconds: self.unix_seconds, ..*record };
+        let field = |name| answer.request.and_then(|request| request.header(name));
+        let record = AccessRecord {
+            unix_seconds: self.unix_seconds,
+            peer: answer.peer,
+            request_line: answer.request_line(),
+            status: answer.status,
+            body_bytes: answer.body_bytes,
+            referer: field("referer"),
+            user_agent: field("user-agent"),
+        };
         if !self.batch.push(&record) {
             self.hand_over();
             // An empty one has room for every record.

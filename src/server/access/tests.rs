@@ -1,6 +1,7 @@
 //! Recorder and thread by themselves, with time as an argument.
 
 use super::*;
+use crate::http::Answer;
 use crate::server::event::Event;
 use crate::server::stats::{Stats, WorkerStats};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -11,10 +12,6 @@ use std::time::Duration;
 const MILLISECOND: u64 = 1_000_000;
 /// Far longer than anything here takes.
 const LIMIT: Duration = Duration::from_secs(20);
-
-fn line(text: &str) -> AccessRecord<'_> {
-    AccessRecord { request_line: text.as_bytes(), status: 200, ..AccessRecord::default() }
-}
 
 /// What a hook was given: the request line of each record, batch by batch.
 fn lines(batch: &AccessBatch) -> Vec<String> {
@@ -45,9 +42,8 @@ impl Log {
 
     /// One answer.
     fn answered(&mut self, text: &str) {
-        if self.recorder.wants() {
-            self.recorder.record(&line(text));
-        }
+        let head = text.as_bytes();
+        self.recorder.answered(&Answer { request: None, head, status: 200, body_bytes: 0, peer: None });
     }
 
     fn dropped(&self) -> u64 {

@@ -96,7 +96,9 @@ impl Target {
             }
             Err(error) => {
                 let path = path.display();
-                Some(format!("badger: the access log {path} cannot be opened anew: {error}; the old file is still written"))
+                Some(format!(
+                    "badger: the access log {path} cannot be opened anew: {error}; the old file is still written"
+                ))
             }
         }
     }

@@ -45,7 +45,11 @@ impl AccessLog {
 
     /// What the server calls with its records. Nothing is written before something comes from `started`, or nobody is left to
     /// send it: on stdout the first line says where it listens.
-    pub(crate) fn hook(&self, format: AccessFormat, started: Receiver<()>) -> impl FnMut(&AccessBatch) + Send + 'static {
+    pub(crate) fn hook(
+        &self,
+        format: AccessFormat,
+        started: Receiver<()>,
+    ) -> impl FnMut(&AccessBatch) + Send + 'static {
         let shared = Arc::clone(&self.0);
         let mut formatter = Formatter::new(format);
         let (mut text, mut started) = (Vec::new(), Some(started));
