@@ -91,6 +91,14 @@ impl Client {
         }
     }
 
+    /// This end's address.
+    pub(crate) fn local(&self) -> SocketAddr {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.local_addr().unwrap(),
+            Stream::Unix(_) => panic!("a unix socket"),
+        }
+    }
+
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.try_send(bytes).unwrap();
     }

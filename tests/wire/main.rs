@@ -35,6 +35,7 @@ mod content;
 mod stage;
 mod system;
 
+mod access;
 mod balance;
 mod clients;
 mod cold;
