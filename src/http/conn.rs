@@ -59,6 +59,8 @@ pub struct Moment {
     pub is_draining: bool,
     /// The number of the content that answers.
     pub generation: u64,
+    /// Says what time it is while a turn goes on: then each answer has a line `Server-Timing`.
+    pub clock: Option<fn() -> u64>,
 }
 
 /// What [`Conn::on`] works with.
@@ -174,6 +176,21 @@ pub enum Closed {
     ProxyHeader,
 }
 
+/// What a connection is doing, for whoever looks on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// A request has begun to come.
+    Reading,
+    /// A request waits for its content.
+    Waiting,
+    /// Answers are on their way.
+    Sending,
+    /// No request is under way.
+    Idle,
+    /// The last answer has left, and the client has not closed its side.
+    Lingering,
+}
+
 #[derive(Debug)]
 enum Phase {
     Receiving,
@@ -228,7 +245,8 @@ pub struct Conn {
     is_batch_of_head: bool,
     /// Bytes of requests that are not whole or whose turn has not come.
     pending: Vec<u8>,
-    /// When the head (or body) under way began, or the last answer before it had left; [`NEVER`]: none has begun.
+    /// When the head (or body) under way began, or the last answer before it had left; [`NEVER`]: none has begun. Of a request
+    /// that waits for its content: when it was read.
     since: u64,
     deadline: u64,
     /// Bytes that the client took in this send window.
@@ -309,6 +327,17 @@ impl Conn {
     /// Whether no request is under way: nothing of one was read, nothing is being sent.
     pub fn is_idle(&self) -> bool {
         matches!((&self.phase, &self.reading), (Phase::Receiving, Reading::Head { .. })) && self.pending.is_empty()
+    }
+
+    /// What it is doing.
+    pub fn activity(&self) -> Activity {
+        match self.phase {
+            Phase::Receiving if self.is_idle() => Activity::Idle,
+            Phase::Receiving => Activity::Reading,
+            Phase::Preparing => Activity::Waiting,
+            Phase::Sending => Activity::Sending,
+            Phase::Lingering { .. } => Activity::Lingering,
+        }
     }
 
     /// Memory of the requests that wait to be read or answered.
@@ -512,6 +541,7 @@ impl Conn {
                 Body::Refused(refusal) => return self.refuse(refusal, head.method == Method::Head, read, env),
             };
             let next = body_start + consumed;
+            let is_first_try = self.attempts == 0;
             match self.answer(&head, read, is_whole, next == bytes.len(), env) {
                 Answered::Goes => {
                     at = next;
@@ -525,6 +555,9 @@ impl Conn {
                     if env.scratch.batch.is_empty() {
                         self.phase = Phase::Preparing;
                         self.attempts += 1;
+                        if is_first_try {
+                            self.since = env.moment.nanos;
+                        }
                     }
                     return Keep { head: at..body_start, rest: next..bytes.len() };
                 }
@@ -592,6 +625,8 @@ impl Conn {
     ) -> Answered {
         if env.scratch.batch.plans.is_empty() {
             self.is_batch_of_head = head.method == Method::Head;
+            // What came behind one that waited was read with it.
+            env.scratch.batch.since = if self.attempts > 0 { self.since } else { env.moment.nanos };
         }
         let server_ends = !is_whole || (env.moment.is_draining && is_last_read);
         let persistence = match (head.verdict.keep_alive && !server_ends, head.is_http_10) {
@@ -630,6 +665,10 @@ impl Conn {
 
     /// Answers a request that cannot be read; nothing after it can be either. `read` is what there is of it.
     fn refuse<S: Service>(&mut self, refusal: Refusal, is_of_head: bool, read: &[u8], env: &mut Env<'_, S>) -> Keep {
+        if env.scratch.batch.plans.is_empty() {
+            let has_waited = matches!(self.phase, Phase::Preparing);
+            env.scratch.batch.since = if has_waited { self.since } else { env.moment.nanos };
+        }
         let mut one = One {
             moment: env.moment,
             persistence: Persistence::Close,

@@ -160,8 +160,14 @@ struct Run {
 
 impl Run {
     fn new(limits: &Limits) -> Run {
-        let moment =
-            Moment { nanos: START, unix_seconds: NOW, date: date::write(NOW), is_draining: false, generation: 1 };
+        let moment = Moment {
+            nanos: START,
+            unix_seconds: NOW,
+            date: date::write(NOW),
+            is_draining: false,
+            generation: 1,
+            clock: None,
+        };
         Run {
             conn: Conn::new(None, &moment, limits),
             fake: Fake::default(),

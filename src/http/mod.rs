@@ -27,7 +27,7 @@ pub mod response;
 pub mod service;
 pub mod target;
 
-pub use conn::{Closed, Conn, Env, Input, Moment, Scratch, Step};
+pub use conn::{Activity, Closed, Conn, Env, Input, Moment, Scratch, Step};
 pub use encoding::Encoding;
 pub use method::{Method, Methods};
 pub use plan::{Batch, Part, Plan, Reached, SourceId, Span};

@@ -11,6 +11,7 @@ use super::event::{self, Event, Reporter};
 use super::generation::Generation;
 use super::handle::{Handle, Mailbox};
 use super::listener::{self, ListenOptions, Place, Trust};
+use super::routes::RouteNames;
 use super::stats::WorkerStats;
 use super::tasks::TaskPool;
 use super::worker::{Listening, Message, Parts, Worker};
@@ -19,7 +20,7 @@ use crate::ring::choose::{Available, Backend};
 use crate::ring::{Ring, Wake, epoll::Epoll};
 use crate::route::Router;
 use crate::sys::socket::BufferSizes;
-use crate::sys::{Peer, Socket, process, thread};
+use crate::sys::{Peer, Socket, process, thread, time};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::fmt;
 use std::io::{self, Write};
@@ -63,6 +64,7 @@ impl Server {
             }),
             buffers: BufferSizes::default(),
             defer_accept: Duration::ZERO,
+            says_timing: false,
         }
     }
 }
@@ -108,6 +110,7 @@ pub struct Builder {
     access: Option<AccessLog>,
     buffers: BufferSizes,
     defer_accept: Duration,
+    says_timing: bool,
 }
 
 impl fmt::Debug for Builder {
@@ -230,6 +233,14 @@ impl Builder {
         self
     }
 
+    /// Has every answer say how long it took: `Server-Timing: app;dur=0.123`, in milliseconds from the turn of the loop in which
+    /// its request was read to when its head was drawn. Browsers show it. It costs a look at the clock for each answer, and
+    /// tells strangers how busy the server is; so it is off as it comes.
+    pub fn server_timing(mut self, says_timing: bool) -> Builder {
+        self.says_timing = says_timing;
+        self
+    }
+
     /// Serves until the server is stopped; see [`Builder::start`].
     ///
     /// # Errors
@@ -254,7 +265,8 @@ impl Builder {
         if self.listen.is_empty() {
             return Err(Error::NoListener);
         }
-        let generation = Arc::new(Generation::new(1, router).map_err(Error::Content)?);
+        let mut names = RouteNames::default();
+        let generation = Arc::new(Generation::new(1, router, &mut names).map_err(Error::Content)?);
         let mut limits = self.limits;
         // A connection is a descriptor, and files, packs and listeners need some too. Where the system does not say how many
         // there may be, accept tells when they are used up.
@@ -286,7 +298,7 @@ impl Builder {
         let access = self.access.map(|access| access.start(workers, events.clone())).transpose();
         let (recorder, access) = access.map_err(Error::Start)?.unzip();
         let counts = Arc::new(Addresses::new(limits.connections_per_address_max));
-        let mut handle = Handle::new(addresses, workers, chosen.reason, Arc::clone(&generation));
+        let mut handle = Handle::new(addresses, workers, chosen.reason, &generation, names);
         handle.remember_listeners(shared);
         let loads = Arc::new(Loads::new(workers));
         let mut doors = Vec::with_capacity(workers);
@@ -304,6 +316,7 @@ impl Builder {
                 tasks: tasks.clone(),
                 events: events.clone(),
                 recorder: recorder.clone(),
+                timing: self.says_timing.then_some(time::nanos as fn() -> u64),
             };
             let wake = match chosen.backend {
                 Available::Epoll => seat.start(&mut handle, Epoll::new)?,
@@ -341,6 +354,7 @@ struct Seat {
     events: Sender<Event>,
     /// There is an access log.
     recorder: Option<RecorderSeed>,
+    timing: Option<fn() -> u64>,
 }
 
 /// Ends the wait of a worker's ring.
@@ -435,6 +449,7 @@ impl Seat {
             inbox,
             stats,
             reporter,
+            timing: self.timing,
         };
         match Worker::new(ring, parts) {
             Ok(mut worker) => {

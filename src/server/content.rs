@@ -17,8 +17,10 @@
 use super::access::Recorder;
 use super::event::Event;
 use super::generation::{Generation, LocalGeneration};
+use super::hottest::Hottest;
 use super::open_files::OpenFiles;
 use super::planted::planted;
+use super::routes;
 use super::slots::SlotId;
 use super::stats::WorkerStats;
 use super::tasks::{Lane, Offload, Task};
@@ -157,6 +159,7 @@ pub(crate) struct Content {
     offload: Offload,
     deliver: Deliver,
     pub(crate) stats: Arc<WorkerStats>,
+    pub(crate) hottest: Hottest,
     /// To be told; the worker empties it.
     pub(crate) events: Vec<Event>,
     /// Keeps the access log, if there is one.
@@ -182,6 +185,7 @@ impl Content {
             offload,
             deliver,
             stats,
+            hottest: Hottest::default(),
             events: Vec::new(),
             recorder: None,
         }
@@ -535,6 +539,16 @@ impl Service for Content {
         if let Some(recorder) = &mut self.recorder {
             recorder.answered(answer);
         }
+        let row = match answer.request {
+            // The last lookup was the one for this request.
+            Some(request) => {
+                self.hottest.see(request.path());
+                self.generation.row()
+            }
+            None => routes::REFUSED,
+        };
+        self.stats.answered(answer.status);
+        self.stats.routes.add(row, answer.status, answer.body_bytes);
     }
 }
 

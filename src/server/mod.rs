@@ -6,6 +6,7 @@
 
 mod access;
 mod addresses;
+pub mod admin;
 mod balance;
 mod builder;
 mod content;
@@ -16,11 +17,15 @@ mod event;
 mod generation;
 mod handle;
 pub mod handover;
+mod hottest;
+mod latency;
 mod listener;
+mod look;
 mod open_files;
 mod pack_file;
 mod planted;
 pub mod probe;
+mod routes;
 pub mod sandbox;
 mod slots;
 mod stats;
