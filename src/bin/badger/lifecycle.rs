@@ -23,6 +23,9 @@ use std::time::Duration;
 /// Reloads that may be asked for while one goes on; they become one. Who finds no room is served by those that did.
 const WAITING_RELOADS_MAX: usize = 64;
 
+/// How long a reload waits for event loops to take new content up. A handler may hold one.
+const ADOPT_TIME_MAX: Duration = Duration::from_secs(1);
+
 /// Whoever asked for a reload and wants to know its outcome: the number of the content, or why it was refused.
 type Reply = Sender<Result<u64, String>>;
 
@@ -178,6 +181,8 @@ impl Lifecycle {
         let outcome = loaded.and_then(|router| handle.swap(router).map_err(|error| Failure::new(error.to_string())));
         match outcome {
             Ok(generation) => {
+                // So that whoever asked for it is answered from it.
+                handle.answers_within(ADOPT_TIME_MAX);
                 lines.tell(format_args!("badger: serving content generation {generation}"));
                 self.notify.ready(&format!("serving content generation {generation}"));
                 Ok(generation)

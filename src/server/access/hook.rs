@@ -8,6 +8,7 @@ use crate::server::event::Event;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Whoever is given the records.
@@ -26,6 +27,8 @@ pub(crate) struct AccessLog {
 pub(crate) struct AccessThread {
     /// Nothing is ever sent: it is disconnected when the thread ends.
     ended: Receiver<()>,
+    /// Somebody has waited for it: once is enough.
+    has_waited: AtomicBool,
 }
 
 impl AccessLog {
@@ -50,13 +53,16 @@ impl AccessLog {
             drop(hook);
             drop::<Sender<()>>(end);
         })?;
-        Ok((RecorderSeed { options, out }, AccessThread { ended }))
+        Ok((RecorderSeed { options, out }, AccessThread { ended, has_waited: AtomicBool::new(false) }))
     }
 }
 
 impl AccessThread {
     /// Waits until the hook was given everything, if that takes not too long. The workers have ended.
     pub(crate) fn finish(&self) {
-        let _ = self.ended.recv_timeout(END_TIME_MAX);
+        if !self.has_waited.load(Ordering::Relaxed) {
+            let _ = self.ended.recv_timeout(END_TIME_MAX);
+            self.has_waited.store(true, Ordering::Relaxed);
+        }
     }
 }
