@@ -4,6 +4,7 @@
 use super::AccessOptions;
 use super::batch::{AccessBatch, AccessRecord, BATCHES_MAX};
 use crate::http::Answer;
+use crate::http::fields::Known;
 use crate::server::stats::WorkerStats;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
@@ -73,15 +74,15 @@ impl Recorder {
             return;
         }
         self.unsampled = 0;
-        let field = |name| answer.request.and_then(|request| request.header(name));
+        let field = |known| answer.request.and_then(|request| request.known(known));
         let record = AccessRecord {
             unix_seconds: self.unix_seconds,
             peer: answer.peer,
             request_line: answer.request_line(),
             status: answer.status,
             body_bytes: answer.body_bytes,
-            referer: field("referer"),
-            user_agent: field("user-agent"),
+            referer: field(Known::Referer),
+            user_agent: field(Known::UserAgent),
         };
         if !self.batch.push(&record) {
             self.hand_over();
