@@ -1,5 +1,5 @@
 // A made-up server behind the dashboard: figures that keep the contract of /_badger/stats, under a load that a test sets, and the
-// page with the Content-Security-Policy that the real server sends.
+// page with the policy that the real server adds.
 'use strict';
 
 const crypto = require('node:crypto');
@@ -17,12 +17,19 @@ function counters() {
     return [...block.matchAll(/^ {4}(\w+),$/gm)].map((found) => found[1]);
 }
 
-/** The policy with the hashes of the page's one style and one script, and nothing else allowed. */
+const META = /<meta http-equiv="Content-Security-Policy" content="([^"]*)">/;
+
+/** The policy that the page must have: its one style and its one script by their hashes, answers from its own server, its icon. */
 function policy(page) {
     const hashes = (tag) => [...page.matchAll(new RegExp(`<${tag}>([\\s\\S]*?)</${tag}>`, 'g'))]
         .map((found) => `'sha256-${crypto.createHash('sha256').update(found[1]).digest('base64')}'`).join(' ');
-    return `default-src 'none'; style-src ${hashes('style')}; script-src ${hashes('script')}; connect-src 'self'; img-src data:; `
-        + "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+    return `default-src 'none'; style-src ${hashes('style')}; script-src ${hashes('script')}; connect-src 'self'; img-src data:; require-trusted-types-for 'script'`;
+}
+
+/** What the server adds, which a page cannot say of itself. */
+function served() {
+    const source = fs.readFileSync(path.join(__dirname, '../../../src/server/admin/mod.rs'), 'utf8');
+    return /const PAGE_POLICY: &str = "([^"]+)"/.exec(source)[1];
 }
 
 /** How many of `count` answers fall in each bucket, around the middle that `typical` (a number of a bucket) is, with a tail. */
@@ -48,8 +55,9 @@ class World {
             latency: { bounds: BOUNDS, counts: [...BOUNDS, null].map(() => 0), sum: 0, count: 0 },
             hottest: [],
             packs: packs || [
-                { mount: '/gallery', source: '/srv/packs/gallery-2023-11-14.badger', generation: 3, made: start - 7300, keys: 1_200_000, bytes: 181_402_112_000, resident_bytes: 21_474_836_480 },
-                { mount: '/metadata', source: '/srv/packs/titles.badger', generation: 3, made: start - 86_400 * 3, keys: 5_800, bytes: 71_303_168, resident_bytes: 71_303_168 },
+                { mount: '/gallery', source: '/srv/packs/gallery-2023-11-14.badger', generation: 3, kind: 'pack', made: start - 7300, keys: 1_200_000, bytes: 181_402_112_000, resident_bytes: 21_474_836_480 },
+                { mount: '/metadata', kind: 'pack', source: '/srv/packs/titles.badger', generation: 3, made: start - 86_400 * 3, keys: 5_800, bytes: 71_303_168, resident_bytes: 71_303_168 },
+                { mount: '/assets', kind: 'directory', source: '/srv/public', generation: 0, made: start - 400, keys: 2_114, bytes: 94_371_840, resident_bytes: 91_250_688 },
             ],
             process: { cpu_seconds: 812, resident_bytes: 41_943_040, open_files: 318, threads: 9 },
             polling: { requests: 0, cpu_seconds: 0, bytes: 0 },
@@ -117,12 +125,13 @@ class World {
  */
 function serveDashboard(answers) {
     const page = fs.readFileSync(PAGE, 'utf8');
+    const policyOfServer = served();
     const asked = [];
     const server = http.createServer((request, response) => {
         asked.push({ url: request.url, authorization: request.headers.authorization });
         const { pathname } = new URL(request.url, 'http://localhost');
         if (pathname === '/_badger/') {
-            response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': policy(page), 'X-Content-Type-Options': 'nosniff' }).end(page);
+            response.writeHead(200, { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': policyOfServer, 'X-Content-Type-Options': 'nosniff' }).end(page);
         } else if (pathname === '/_badger/stats') {
             const answer = answers(request);
             if (answer === 'hang up') {
@@ -147,4 +156,4 @@ function serveDashboard(answers) {
     });
 }
 
-module.exports = { World, serveDashboard, policy, counters, PAGE, BOUNDS };
+module.exports = { World, serveDashboard, policy, META, counters, PAGE, BOUNDS };
