@@ -34,4 +34,4 @@ pub use server::{
     Address, Builder, Drained, Error, Event, Handle, ListenOptions, OpenError, Server, Stats, TestClient, TestResponse,
     TrustedProxy, TrustedProxyError, guard_mapped_files,
 };
-pub use server::{directory, handover, probe, sandbox};
+pub use server::{admin, directory, handover, probe, sandbox};

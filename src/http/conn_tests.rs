@@ -34,6 +34,8 @@ struct Fake {
     ready: Option<Ready>,
     /// Methods and paths that were answered by other than a wait.
     finds: Vec<String>,
+    /// Every answer that was told: its request line, the path that was looked for, status and bytes of the body.
+    told: Vec<(String, Option<String>, u16, u64)>,
 }
 
 impl Fake {
@@ -116,6 +118,12 @@ impl Service for Fake {
     fn ready(&mut self, _span: Span) -> Ready {
         self.ready.take().unwrap_or(Ready::Now)
     }
+
+    fn answered(&mut self, answer: &super::super::service::Answer<'_>) {
+        let line = String::from_utf8_lossy(answer.request_line()).into_owned();
+        let path = answer.request.map(|request| request.path().to_owned());
+        self.told.push((line, path, answer.status, answer.body_bytes));
+    }
 }
 
 /// What lies in the fake's file.
@@ -152,8 +160,14 @@ struct Run {
 
 impl Run {
     fn new(limits: &Limits) -> Run {
-        let moment =
-            Moment { nanos: START, unix_seconds: NOW, date: date::write(NOW), is_draining: false, generation: 1 };
+        let moment = Moment {
+            nanos: START,
+            unix_seconds: NOW,
+            date: date::write(NOW),
+            is_draining: false,
+            generation: 1,
+            clock: None,
+        };
         Run {
             conn: Conn::new(None, &moment, limits),
             fake: Fake::default(),
@@ -179,6 +193,10 @@ impl Run {
             scratch: &mut self.scratch,
             local: None,
         };
+        if matches!(input, Input::Failed | Input::Unready) {
+            // Another answer comes in the place of those.
+            env.service.told.clear();
+        }
         let step = self.conn.on(input, &mut env);
         let bound = self.limits.head_bytes_max + RECEIVE_BYTES;
         assert!(self.conn.pending.len() <= bound, "{} bytes are kept", self.conn.pending.len());
@@ -269,6 +287,9 @@ impl Run {
             }
         }
         assert_eq!(next_part as usize, batch.parts.len());
+        let drawn = batch.plans.iter().filter(|plan| plan.status != 100).map(|plan| (plan.status, plan.body_bytes));
+        let told = self.fake.told.drain(..).map(|told| (told.2, told.3));
+        assert!(drawn.eq(told), "the service hears of each answer once");
         total
     }
 
@@ -960,4 +981,43 @@ fn any_sequence_of_inputs_is_survived() {
         }
     }
     assert!(closed > 1000, "{closed}");
+}
+
+#[test]
+fn the_service_hears_of_each_answer_with_its_request() {
+    let limits = Limits { request_line_bytes_max: 64, ..Limits::default() };
+    let of = |bytes: &[u8]| {
+        let mut run = Run::new(&limits);
+        let step = run.on(Input::Bytes(bytes));
+        assert_eq!(step, Step::Send);
+        std::mem::take(&mut run.fake.told)
+    };
+    let told = |line: &str, path: Option<&str>, status, body_bytes| {
+        vec![(line.to_owned(), path.map(str::to_owned), status, body_bytes)]
+    };
+    let host = "Host: a\r\n\r\n";
+    for (line, path, status, body_bytes) in [
+        ("GET /stored?a=%20 HTTP/1.1", Some("/stored"), 200, STORED_BYTES),
+        ("GET /%73tored HTTP/1.9", Some("/stored"), 200, STORED_BYTES),
+        ("HEAD /stored HTTP/1.1", Some("/stored"), 200, 0),
+        ("GET /none HTTP/1.1", Some("/none"), 404, 14),
+        ("PUT /stored HTTP/1.1", Some("/stored"), 405, 23),
+        ("BREW /stored HTTP/1.1", None, 501, 60),
+        ("OPTIONS * HTTP/1.1", None, 204, 0),
+        ("GET /stored HTTP/2.0", None, 505, 60),
+    ] {
+        let found = of(format!("{line}\r\n{host}").as_bytes());
+        assert_eq!((found.len(), &found[0].0[..], found[0].1.as_deref(), found[0].2), (1, line, path, status));
+        if path.is_some() || status == 204 {
+            assert_eq!(found, told(line, path, status, body_bytes));
+        }
+    }
+    let long = format!("GET /{}", "a".repeat(100));
+    assert_eq!(of(long.as_bytes())[0].0, long, "what there is of it");
+    assert_eq!(of(b"GET /none HTTP/1.1\nHost: a\n\n")[0].0, "GET /none HTTP/1.1");
+    let mut run = Run::new(&limits);
+    run.give(Input::Bytes(b"GET /st"));
+    run.moment.nanos = run.conn.deadline().unwrap();
+    assert_eq!(run.on(Input::Tick), Step::Send);
+    assert_eq!((&run.fake.told[0].0[..], run.fake.told[0].2), ("GET /st", 408));
 }

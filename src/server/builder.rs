@@ -10,6 +10,7 @@ use super::event::{self, Event, Reporter};
 use super::generation::Generation;
 use super::handle::{Handle, Mailbox};
 use super::listener::{self, ListenOptions, Place, Trust};
+use super::routes::RouteNames;
 use super::stats::WorkerStats;
 use super::tasks::TaskPool;
 use super::worker::{Listening, Message, Parts, Worker};
@@ -18,7 +19,7 @@ use crate::ring::choose::{Available, Backend};
 use crate::ring::{Ring, Wake, epoll::Epoll};
 use crate::route::Router;
 use crate::sys::socket::BufferSizes;
-use crate::sys::{Peer, Socket, process, thread};
+use crate::sys::{Peer, Socket, process, thread, time};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::fmt;
 use std::io::{self, Write};
@@ -61,6 +62,7 @@ impl Server {
             }),
             buffers: BufferSizes::default(),
             defer_accept: Duration::ZERO,
+            says_timing: false,
         }
     }
 }
@@ -105,6 +107,7 @@ pub struct Builder {
     events: event::Listener,
     buffers: BufferSizes,
     defer_accept: Duration,
+    says_timing: bool,
 }
 
 impl fmt::Debug for Builder {
@@ -201,6 +204,14 @@ impl Builder {
         self
     }
 
+    /// Has every answer say how long it took: `Server-Timing: app;dur=0.123`, in milliseconds from the turn of the loop in which
+    /// its request was read to when its head was drawn. Browsers show it. It costs a look at the clock for each answer, and
+    /// tells strangers how busy the server is; so it is off as it comes.
+    pub fn server_timing(mut self, says_timing: bool) -> Builder {
+        self.says_timing = says_timing;
+        self
+    }
+
     /// Serves until the server is stopped; see [`Builder::start`].
     ///
     /// # Errors
@@ -225,7 +236,8 @@ impl Builder {
         if self.listen.is_empty() {
             return Err(Error::NoListener);
         }
-        let generation = Arc::new(Generation::new(1, router).map_err(Error::Content)?);
+        let mut names = RouteNames::default();
+        let generation = Arc::new(Generation::new(1, router, &mut names).map_err(Error::Content)?);
         let mut limits = self.limits;
         // A connection is a descriptor, and files, packs and listeners need some too. Where the system does not say how many
         // there may be, accept tells when they are used up.
@@ -255,7 +267,7 @@ impl Builder {
         let tasks = TaskPool::start().map_err(Error::Start)?;
         let events = event::start(self.events).map_err(Error::Start)?;
         let counts = Arc::new(Addresses::new(limits.connections_per_address_max));
-        let mut handle = Handle::new(addresses, workers, chosen.reason, Arc::clone(&generation));
+        let mut handle = Handle::new(addresses, workers, chosen.reason, &generation, names);
         handle.remember_listeners(shared);
         let loads = Arc::new(Loads::new(workers));
         let mut doors = Vec::with_capacity(workers);
@@ -272,6 +284,7 @@ impl Builder {
                 generation: Arc::clone(&generation),
                 tasks: tasks.clone(),
                 events: events.clone(),
+                timing: self.says_timing.then_some(time::nanos as fn() -> u64),
             };
             let wake = match chosen.backend {
                 Available::Epoll => seat.start(&mut handle, Epoll::new)?,
@@ -305,6 +318,7 @@ struct Seat {
     generation: Arc<Generation>,
     tasks: TaskPool,
     events: Sender<Event>,
+    timing: Option<fn() -> u64>,
 }
 
 /// Ends the wait of a worker's ring.
@@ -398,6 +412,7 @@ impl Seat {
             inbox,
             stats,
             reporter,
+            timing: self.timing,
         };
         match Worker::new(ring, parts) {
             Ok(mut worker) => {

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod addresses;
+pub mod admin;
 mod balance;
 mod builder;
 mod content;
@@ -15,11 +16,15 @@ mod event;
 mod generation;
 mod handle;
 pub mod handover;
+mod hottest;
+mod latency;
 mod listener;
+mod look;
 mod open_files;
 mod pack_file;
 mod planted;
 pub mod probe;
+mod routes;
 pub mod sandbox;
 mod slots;
 mod stats;
