@@ -7,6 +7,7 @@
 //! watch thread:    content has changed -> ask for a reload
 //! ```
 
+use crate::admin::Pages;
 use crate::failure::Failure;
 use crate::lines::Lines;
 use crate::notify::Notify;
@@ -49,6 +50,7 @@ pub(crate) struct Serving {
     /// What was said to have each of its listeners, in their order.
     pub(crate) labels: Vec<String>,
     pub(crate) control: Option<SocketFile>,
+    pub(crate) admin: Option<Pages>,
 }
 
 /// A unix socket that this process made, with its device and inode: only while it is still that one is it ours to remove.
@@ -197,7 +199,8 @@ impl Lifecycle {
                     Address::Unix(Some(path)) => SocketFile::find(path),
                     _ => None,
                 };
-                let mut files: Vec<_> = serving.handle.addresses().iter().filter_map(unix).collect();
+                let of_pages = serving.admin.iter().flat_map(|pages| pages.handle.addresses());
+                let mut files: Vec<_> = serving.handle.addresses().iter().chain(of_pages).filter_map(unix).collect();
                 files.extend(serving.control);
                 *phase = Phase::Draining(files);
                 self.notify.stopping();
@@ -224,6 +227,10 @@ impl Lifecycle {
                 // The files of its listeners are the other's now.
                 *phase = Phase::Draining(serving.control.into_iter().collect());
                 let (handle, time) = (serving.handle, self.drain_time);
+                if let Some(pages) = serving.admin {
+                    // Without a thread its socket closes when this process ends, a little later.
+                    on_a_thread("admin-hand-over", move || drop(pages.handle.hand_over(time)));
+                }
                 let hand_over = move || {
                     let _ = handle.hand_over(time);
                 };

@@ -1,5 +1,6 @@
 //! `badger`: makes, examines and serves packs. Each command is in a file of its own.
 
+mod admin;
 mod arguments;
 mod config;
 mod control;
