@@ -9,7 +9,8 @@ const path = require('node:path');
 const acorn = require('acorn');
 const { EXECUTABLE, startBrowser } = require('./support/gallery_page.js');
 const { World, serveDashboard, policy, META, counters, PAGE, BOUNDS } = require('./support/stats.js');
-const { open, asked, polls, next, text, faint, isWellLaidOut } = require('./support/dashboard.js');
+const { open, asked, next, text, faint, isWellLaidOut } = require('./support/dashboard.js');
+const program = require('./support/program.js');
 
 const SCREENSHOTS = process.env.SCREENSHOTS || path.join(__dirname, 'screenshots');
 const IS_THERE = fs.existsSync(EXECUTABLE);
@@ -631,5 +632,119 @@ test('the dashboard', { skip: IS_THERE ? false : `no ${EXECUTABLE}` }, async (t)
             await context.close();
             await server.close();
         }
+    });
+});
+
+const { BADGER } = process.env;
+const without = BADGER ? false : 'set BADGER to the program';
+if (without && process.env.CI === 'true') {
+    throw new Error(without);
+}
+
+test('the dashboard of badger serve --admin', { skip: IS_THERE ? without : `no ${EXECUTABLE}` }, async (t) => {
+    const folder = program.content(t, BADGER);
+    const server = await program.start(t, BADGER, folder);
+    const browser = await startBrowser();
+    t.after(() => browser.close());
+    const { page, wrong } = await open(browser, server.admin);
+    const state = () => text(page, 'state');
+    /** Asks again until `is` holds; each time it waits for an answer, and what the server was told comes at last. */
+    async function until(is) {
+        while (!await is()) {
+            await next(page);
+        }
+    }
+    const row = async (name) => (await page.locator('#routes tr', { has: page.locator('bdi', { hasText: new RegExp(`^${name}$`) }) }).innerText()).replace(/\s+/g, ' ');
+    const traffic = (rounds) => Array.from({ length: rounds }, () => [...Array.from({ length: 30 }, () => ['/hot.txt', 200]), ['/films/7.txt', 200], ['/films/39.txt', 200], ['/films/none', 404], ['/none', 404], ['/hot.txt', 206, { Range: 'bytes=0-9' }]]).flat();
+
+    await t.test('its first answer', async () => {
+        assert.equal(await state(), 'Serving');
+        assert.equal(await text(page, 'requests'), '0');
+        assert.equal(await text(page, 'requests-unit'), 'since the start');
+        assert.match(await text(page, 'facts'), /Version \d+\.\d+\.\d+ Backend (epoll|io_uring) Workers 2 Generation 1 Up /);
+        assert.match(await text(page, 'packs'), /\/films .*films\.badger .* 40 /);
+        assert.deepEqual(await wrong(), []);
+    });
+
+    await t.test('under traffic: what was asked for is what it shows', async () => {
+        await program.ask(server.base, traffic(40));
+        await next(page);
+        assert.equal(await text(page, 'requests-unit'), 'a second');
+        assert.match(await text(page, 'requests-note'), /; 1,400 since the start$/);
+        assert.ok(Number((await text(page, 'requests')).replace(/,/g, '')) > 0);
+        assert.ok(Number((await text(page, 'bits')).replace(/,/g, '')) > 0);
+        assert.match(await text(page, 'latency-note'), /^1,400 answers in the last /);
+        for (const one of await page.locator('#percentiles dd').allInnerTexts()) {
+            assert.match(one, /^[≤>] \d/);
+        }
+        assert.match(await row('/films'), /pack .* 80 .* 200 80$/);
+        assert.match(await row('/'), /files .* 1,240 .* 200 1,200 206 40$/);
+        assert.match(await row('no route'), / 80 .* 404 80$/);
+        const told = await page.locator('#traffic-text').textContent();
+        assert.match(told, /\/: [\d.,]+\/s, 89%, from site\/\./);
+        assert.match(told, /\/films: [\d.,]+\/s, 5\.7%, from films\.badger\./);
+        assert.match(told, /no route: [\d.,]+\/s, 5\.7%, of which 100% 4xx or 5xx, from Nothing found\./);
+        assert.equal(await page.locator('#cores li').count(), 2);
+        const first = await page.locator('#hot li').first().innerText();
+        assert.match(first.replace(/\s+/g, ' '), /^\/hot\.txt \d+%$/);
+        assert.doesNotMatch(await page.locator('main').innerText(), /unknown/);
+        assert.match(await text(page, 'cost'), /since the start: 1 request, /);
+        assert.deepEqual(await wrong(), []);
+        await isWellLaidOut(page);
+    });
+
+    await t.test('a limit that is reached', async () => {
+        assert.equal(await page.locator('#troubles-empty').isVisible(), true);
+        const long = await program.connect(server.base, `GET /${'x'.repeat(70_000)} HTTP/1.1\r\nHost: x\r\n\r\n`);
+        assert.match(await long.answered(), /^HTTP\/1\.1 414 /);
+        await next(page);
+        assert.match(await text(page, 'troubles'), /Refused 414: the request line was too long 1 .*1 in the last/);
+        assert.match(await row('refused before routing'), /414 1$/);
+    });
+
+    await t.test('new content', async () => {
+        server.child.kill('SIGHUP');
+        await until(async () => /Generation 2/.test(await text(page, 'facts')));
+        assert.match(await text(page, 'log'), /New content: generation 1 became 2/);
+        await program.ask(server.base, traffic(10));
+        await next(page);
+        assert.match(await row('/films'), / 100 .* 200 100$/);
+        await page.screenshot({ path: path.join(SCREENSHOTS, 'dashboard-real.png'), fullPage: true });
+        assert.deepEqual(await wrong(), []);
+    });
+
+    await t.test('it drains, is gone, and another one takes its place', async () => {
+        const slow = await program.connect(server.base, 'GET /hot.txt HTTP/1.1\r\nHost: x\r\n');
+        await until(async () => /reading a request 1/.test(await text(page, 'states')));
+        server.child.kill('SIGTERM');
+        await until(async () => await state() === 'Draining');
+        assert.match(await text(page, 'notice'), /^The server is draining/);
+        slow.socket.write('\r\n');
+        assert.match(await slow.answered(), /^HTTP\/1\.1 200 [\s\S]*Connection: close/i);
+        assert.deepEqual(await server.ended, { status: 0, signal: null });
+        await next(page);
+        assert.equal(await state(), 'No answer');
+        assert.match(await text(page, 'notice'), /it has probably stopped, as it was told to/);
+        const other = await program.start(t, BADGER, folder);
+        await page.route(`${server.admin}/_badger/stats`, async (route) => route.fulfill({ response: await route.fetch({ url: `${other.admin}/_badger/stats` }) }));
+        await program.ask(other.base, traffic(1));
+        await next(page);
+        assert.equal(await state(), 'Serving');
+        assert.match(await text(page, 'notice'), /^The server restarted/);
+        assert.equal(await text(page, 'requests'), '35');
+        assert.deepEqual(await wrong(), []);
+    });
+
+    await t.test('with a token', async () => {
+        const token = 'a-token-for-tests-0123456789';
+        fs.writeFileSync(path.join(folder, 'token'), `${token}\n`);
+        const guarded = await program.start(t, BADGER, folder, ['--admin-token-file', path.join(folder, 'token')]);
+        const guest = await open(browser, guarded.admin);
+        assert.equal(await text(guest.page, 'state'), 'Token wanted');
+        await guest.page.getByLabel('Token of the admin listener').fill(token);
+        await guest.page.keyboard.press('Enter');
+        await asked(guest.page, 2);
+        assert.equal(await text(guest.page, 'state'), 'Serving');
+        assert.deepEqual(await guest.wrong(), []);
     });
 });
