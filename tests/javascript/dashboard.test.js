@@ -314,6 +314,18 @@ test('the dashboard', { skip: IS_THERE ? false : `no ${EXECUTABLE}` }, async (t)
         assert.equal(await page.locator('#notice').isVisible(), false, 'after a minute it is no news');
     });
 
+    await scene('a clock of the server that is set back', {}, async (page, { world }) => {
+        await pass(page, world, { load: { '/gallery': { 200: 100 } } }, 2);
+        world.advance(5, { load: { '/gallery': { 200: 100 } } });
+        world.stats.now -= 3600;
+        await next(page);
+        assert.equal(await text(page, 'state'), 'Serving');
+        assert.equal(await text(page, 'requests'), '1,500');
+        assert.equal(await text(page, 'requests-note'), 'Rates come with the next answer.');
+        await pass(page, world, { load: { '/gallery': { 200: 100 } } });
+        assert.equal(await text(page, 'requests'), '100');
+    });
+
     await scene('new content is marked', {}, async (page, { world }) => {
         await pass(page, world, { load: { '/gallery': { 200: 100 } } });
         world.stats.generation = 4;
@@ -650,7 +662,8 @@ test('the dashboard of badger serve --admin', { skip: IS_THERE ? without : `no $
     const state = () => text(page, 'state');
     /** Asks again until `is` holds; each time it waits for an answer, and what the server was told comes at last. */
     async function until(is) {
-        while (!await is()) {
+        for (let time = 0; !await is(); time += 1) {
+            assert.ok(time < 2000, `still not: ${is}`);
             await next(page);
         }
     }
@@ -673,7 +686,8 @@ test('the dashboard of badger serve --admin', { skip: IS_THERE ? without : `no $
         assert.match(await text(page, 'requests-note'), /; 1,400 since the start$/);
         assert.ok(Number((await text(page, 'requests')).replace(/,/g, '')) > 0);
         assert.ok(Number((await text(page, 'bits')).replace(/,/g, '')) > 0);
-        assert.match(await text(page, 'latency-note'), /^1,400 answers in the last /);
+        // What left in a worker's last turn may be measured a moment after it has arrived.
+        assert.match(await text(page, 'latency-note'), /^1,[34]\d\d answers in the last /);
         for (const one of await page.locator('#percentiles dd').allInnerTexts()) {
             assert.match(one, /^[≤>] \d/);
         }
