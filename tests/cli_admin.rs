@@ -8,14 +8,15 @@ use backends::{backends, skip};
 use cli_support::Folder;
 use cli_support::server::{Server, TIME_MAX, ask, until};
 use serde_json::Value;
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
+
+const LARGE_BYTES: u64 = 128 * 1024 * 1024;
 
 /// Asks the pages on a unix socket.
 fn page(socket: &Path, path: &str) -> String {
@@ -110,7 +111,8 @@ fn known_traffic_is_counted_exactly() {
         assert_eq!(responses(&found), wanted, "{backend}: {found:#}");
         until("all have left", || {
             found = stats(&admin);
-            found["latency"]["count"] == 16
+            // What a loop does it says when it gets to it.
+            found["latency"]["count"] == 16 && found["connections"]["idle"] == 1
         });
         assert_eq!(found["totals"]["responses"], 16);
         assert_eq!(found["totals"]["responses_2xx"], 10);
@@ -123,10 +125,8 @@ fn known_traffic_is_counted_exactly() {
         assert_eq!(bytes("/x"), Some(7 * 1000 + 2 * 1024 * 1024), "HEAD sends none");
         let counts: u64 = found["latency"]["counts"].as_array().unwrap().iter().map(|it| it.as_u64().unwrap()).sum();
         assert_eq!(counts, 16);
-        assert_eq!(
-            (&found["connections"]["idle"], &found["connections"]["lingering"]),
-            (&Value::from(1), &Value::from(1))
-        );
+        // The one that was refused lingers, but not for ever.
+        assert!(found["connections"]["lingering"].as_u64().unwrap() <= 1);
         assert_eq!((&found["state"], &found["generation"]), (&Value::from("serving"), &Value::from(1)));
         assert_eq!(found["backend"], backend.to_string());
         assert_eq!(found["packs"][0]["mount"], "/x");
@@ -198,9 +198,13 @@ fn prometheus_has_nothing_against_the_metrics() {
 fn the_pages_go_on_until_the_last_answer_has_left() {
     for backend in backends() {
         let folder = Folder::new(&format!("admin-drain-{backend}"));
-        folder.write("site/large", vec![b'l'; 16 * 1024 * 1024]);
-        let mut server =
-            Server::start(&folder, &format!("site --listen 127.0.0.1:0 --admin unix:admin --backend {backend}"));
+        // More than the buffers of sockets hold; a hole, so that it costs no disk.
+        let large = folder.write("site/large", "");
+        File::options().write(true).open(large).unwrap().set_len(LARGE_BYTES).unwrap();
+        let mut server = Server::start(
+            &folder,
+            &format!("site --listen 127.0.0.1:0 --drain 60 --admin unix:admin --backend {backend}"),
+        );
         let admin = folder.path("admin");
         assert!(page(&admin, "/_badger/ready").starts_with("HTTP/1.1 200 "));
         // Its end is not read yet, so the drain waits for it.
@@ -216,7 +220,7 @@ fn the_pages_go_on_until_the_last_answer_has_left() {
         assert_eq!((&found["state"], &found["connections"]["sending"]), (&"draining".into(), &1.into()), "{found:#}");
         let mut rest = Vec::new();
         stream.read_to_end(&mut rest).unwrap();
-        assert!(rest.len() > 15 * 1024 * 1024);
+        assert!(rest.len() as u64 > LARGE_BYTES - 1000);
         let said = server.end();
         assert!(said.contains("; 0 connections were cut"), "{said}");
         assert!(!admin.exists());
@@ -303,31 +307,21 @@ fn strangers_need_a_token() {
 fn a_service_manager_gives_the_socket_of_the_pages_by_name() {
     let folder = Folder::new("admin-systemd");
     folder.write("site/a", "a");
-    let sockets = [TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap()];
-    let addresses = [0, 1].map(|place: usize| sockets[place].local_addr().unwrap());
-    let descriptors = [sockets[0].as_raw_fd(), sockets[1].as_raw_fd()];
-    // The shell puts its own number in place.
-    let script = format!(
-        "exec 3<&{0} 4<&{1}; export LISTEN_PID=$$; exec \"$0\" serve site --admin systemd:pages",
-        descriptors[0], descriptors[1]
-    );
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let addresses = [0, 1].map(|place: usize| listeners[place].local_addr().unwrap());
+    // What a service manager does: the sockets from descriptor 3 on, and the process's own number.
+    let script = "exec 3<&0 4<&1 0</dev/null 1>&2; \
+        LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=site:pages exec \"$0\" serve site --admin systemd:pages";
     let mut command = Command::new("sh");
-    command.args(["-c", &script, env!("CARGO_BIN_EXE_badger")]).current_dir(&folder.0);
-    command.env("LISTEN_FDS", "2").env("LISTEN_FDNAMES", "site:pages");
-    let keep = descriptors;
-    // SAFETY: nothing but calls that may be made between fork and exec.
-    unsafe {
-        command.pre_exec(move || {
-            for descriptor in keep {
-                libc::fcntl(descriptor, libc::F_SETFD, 0);
-            }
-            Ok(())
-        });
-    }
-    let mut server = Server::from(&mut command);
-    drop(sockets);
-    assert_eq!(server.address, addresses[0].to_string(), "the other one is not the site's");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_badger")]).current_dir(&folder.0);
+    let [one, two] = listeners.map(std::os::fd::OwnedFd::from);
+    let mut child = command.stdin(Stdio::from(one)).stdout(Stdio::from(two)).stderr(Stdio::piped()).spawn().unwrap();
+    drop(command);
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let address = addresses[0].to_string();
+    let mut server = Server { child, stderr, first_line: String::new(), address };
     server.wait_for(&format!("badger: admin on http://{}/_badger/", addresses[1]));
+    server.wait_for("badger: runs on ");
     assert!(ask(TcpStream::connect(addresses[1]).unwrap(), "/_badger/ready").starts_with("HTTP/1.1 200 "));
     assert!(server.get("/_badger/ready").starts_with("HTTP/1.1 404 "), "nothing of it is on the other listener");
     server.stop();

@@ -43,8 +43,9 @@ impl Latency {
     /// Counts answers that took this long. Only the owning worker may call this.
     pub(crate) fn record(&self, nanos: u64, answers: u32) {
         let bucket = BOUNDS.partition_point(|&bound| bound < nanos);
-        self.counts[bucket].add(u64::from(answers));
+        // In this order, and read in the other: those that are counted are in the sum.
         self.sum_nanos.add(nanos.saturating_mul(u64::from(answers)));
+        self.counts[bucket].publish(u64::from(answers));
     }
 }
 

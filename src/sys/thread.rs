@@ -27,8 +27,10 @@ impl ThreadClock {
     /// That of the calling thread. `None`: the system has none.
     pub(crate) fn of_this() -> Option<ThreadClock> {
         let mut clock = 0;
+        // SAFETY: takes nothing.
+        let thread = unsafe { libc::pthread_self() };
         // SAFETY: the calling thread is there, and `clock` is valid for writing.
-        let status = unsafe { libc::pthread_getcpuclockid(libc::pthread_self(), &mut clock) };
+        let status = unsafe { libc::pthread_getcpuclockid(thread, &mut clock) };
         (status == 0).then_some(ThreadClock(clock))
     }
 

@@ -144,6 +144,11 @@ impl Client {
         }
     }
 
+    /// Takes in what comes next, at most `read_bytes`.
+    pub(crate) fn receive_some(&mut self) {
+        assert_ne!(self.receive(), Ok(0));
+    }
+
     /// Reads the next answer and checks all that can be known about it.
     pub(crate) fn answer(&mut self, method: &str) -> Result<Answer, Broken> {
         let broken = |buffer: &[u8]| if buffer.is_empty() { Broken::Between } else { Broken::Middle };

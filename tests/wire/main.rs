@@ -50,6 +50,7 @@ mod mutations;
 mod packets;
 mod proxied;
 mod replaced;
+mod seen;
 mod stalls;
 mod swap;
 mod truncation;

@@ -229,7 +229,9 @@ impl Lifecycle {
                 let (handle, time) = (serving.handle, self.drain_time);
                 if let Some(pages) = serving.admin {
                     // Without a thread its socket closes when this process ends, a little later.
-                    on_a_thread("admin-hand-over", move || drop(pages.handle.hand_over(time)));
+                    on_a_thread("admin-hand-over", move || {
+                        let _ = pages.handle.hand_over(time);
+                    });
                 }
                 let hand_over = move || {
                     let _ = handle.hand_over(time);

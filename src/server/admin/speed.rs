@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 
 use crate::http::range::{self, Ranges};
-use crate::http::{Request, Response};
+use crate::http::{Method, Request, Response};
 
 /// What is sent when nothing is said.
 const BYTES_DEFAULT: u64 = 1024 * 1024;
@@ -51,7 +51,7 @@ pub(super) fn answer(request: &Request<'_>) -> Response {
     let mut ranges = request.headers().filter(|(name, _)| name.eq_ignore_ascii_case("range"));
     let range = match (ranges.next(), ranges.next()) {
         // It has no validator, so a condition on one is not met (RFC 9110 section 13.1.5).
-        (Some((_, value)), None) if request.header("if-range").is_none() && request.method() == crate::Method::Get => {
+        (Some((_, value)), None) if request.header("if-range").is_none() && request.method() == Method::Get => {
             range::parse(value, total)
         }
         _ => Ranges::Ignore,
