@@ -154,23 +154,59 @@ fn gates(text: &mut String, record: &Record) -> std::fmt::Result {
         "`--backend auto` takes {chosen} here. Its CPU for a request relative to another's, paired in the round: median [95 % \
          interval]. A gate holds when the ratio, or a part of its interval, does not exceed it.\n"
     )?;
-    writeln!(text, "| row | against | ratio | at most | |\n|---|---|---|---|---|")?;
+    writeln!(
+        text,
+        "What was tried for those that are missed is in [docs/performance.md](../../docs/performance.md).\n\n\
+         | row | against | ratio | at most | | where the rest goes |\n|---|---|---|---|---|---|"
+    )?;
     for row in &record.rows {
         for gate in &row.gates {
             let (Some(figure), Some(verdict)) = (gate_ratio(row, gate), gate_verdict(row, gate)) else { continue };
-            let (verdict, at_most) = (verdict.text(), gate.at_most);
-            writeln!(text, "| {} | {} | {} | {at_most:.2} | {verdict} |", row.name, gate.other, interval(figure))?;
+            let why = if verdict == Verdict::Miss { where_it_goes(record, row, gate) } else { String::new() };
+            let (name, other, figure) = (&row.name, &gate.other, interval(figure));
+            writeln!(text, "| {name} | {other} | {figure} | {:.2} | {} | {why} |", gate.at_most, verdict.text())?;
         }
     }
     for idle in record.idle.iter().filter(|idle| idle.at_most > 0.0) {
         let bytes = slope_bytes(idle);
         let verdict = if bytes <= idle.at_most { Verdict::Pass } else { Verdict::Miss }.text();
-        writeln!(text, "| idle connection, B of resident memory | - | {bytes:.0} | {:.0} | {verdict} |", idle.at_most)?;
+        writeln!(
+            text,
+            "| idle connection, B of resident memory | - | {bytes:.0} | {:.0} | {verdict} | |",
+            idle.at_most
+        )?;
     }
     for ColdGate { says, figure, bound, verdict } in cold_gates(record) {
-        writeln!(text, "| slow disk: {says} | - | {} | {bound} | {} |", interval(figure), verdict.text())?;
+        writeln!(text, "| slow disk: {says} | - | {} | {bound} | {} | |", interval(figure), verdict.text())?;
     }
     writeln!(text)
+}
+
+/// What the figures say of a gate that was missed: how much of the cost is the kernel's, how much is memory that no cache holds,
+/// and what is left.
+fn where_it_goes(record: &Record, row: &Row, gate: &Gate) -> String {
+    let Some(subject) = row.series(&gate.subject) else { return String::new() };
+    let ceiling = gate.subject.replacen("badgerserver", "ceiling", 1);
+    // The same row with a payload that the processor's caches hold.
+    let one_payload = row.name.replacen("1 KiB", "1 KiB, one payload", 1);
+    let one_payload = record.rows.iter().find(|other| other.name == one_payload && other.name != row.name);
+    let above = |row: &Row| {
+        let (own, kernel) = (row.series(&gate.subject)?, row.series(&ceiling)?);
+        Some(median(own.cpu_micros.iter().zip(&kernel.cpu_micros).map(|(own, kernel)| own - kernel).collect()).value)
+    };
+    if gate.other != ceiling {
+        let share = row.series(&ceiling).zip(row.series(&gate.other)).map(|(kernel, other)| ratio(kernel, other));
+        let share = share.map(|share| format!("the ceiling alone is {} of it", interval(share)));
+        return share.unwrap_or_default();
+    }
+    let cost = median(subject.cpu_micros.clone()).value;
+    match (above(row), one_payload.and_then(above)) {
+        (Some(all), Some(one)) => {
+            format!("{all:.2} us above the ceiling; {one:.2} with one payload: the rest is memory that no cache holds")
+        }
+        (Some(all), None) => format!("{all:.2} us of {cost:.2} are above the ceiling"),
+        (None, _) => String::new(),
+    }
 }
 
 fn rows(text: &mut String, record: &Record) -> std::fmt::Result {

@@ -147,7 +147,7 @@ impl Epoll {
             completions: VecDeque::new(),
             buffer: vec![0; RECEIVE_BYTES].into(),
             received: 0,
-            resident: Resident::new(),
+            resident: Resident::of_sends(),
             now: read_clock(),
             turn: 1,
         })

@@ -178,7 +178,7 @@ impl Uring {
             own_buffer: vec![0; RECEIVE_BYTES].into(),
             doorbell: Doorbell::new()?,
             receives_again: kernel.features().receive_again,
-            resident: Resident::new(),
+            resident: Resident::of_sends(),
             now: read_clock(),
             turn: 1,
             kernel,

@@ -23,7 +23,7 @@ use super::routes;
 use super::slots::SlotId;
 use super::stats::WorkerStats;
 use super::tasks::{Lane, Offload, Task};
-use super::worker::COPY_BYTES_MAX_BATCHED;
+use super::worker::COPY_BYTES_MAX;
 use crate::http::{Answer, Found, Ready, Request, Service, SourceId, Span, Stored};
 use crate::pack::{LookupError, Pack, ReadError};
 use crate::ring::outgoing::Pin;
@@ -178,7 +178,7 @@ impl Content {
             failures: Vec::new(),
             asking: SlotId { slot: 0, serial: 0 },
             scratch: Vec::new(),
-            resident: Resident::new(),
+            resident: Resident::of_copies(),
             offload,
             deliver,
             stats,
@@ -435,10 +435,16 @@ fn wait_for(
 }
 
 impl Content {
+    /// Whether these bytes are in memory, as far as one can tell.
+    pub(super) fn is_resident(&mut self, span: Span) -> bool {
+        let Some(file) = self.file(span.source).cloned() else { return true };
+        self.resident.first_cold(&file, span.offset, span.len).is_none()
+    }
+
     /// Whether bytes that need no check may be sent: those that are copied must be in memory.
     fn ready_to_send(&mut self, span: Span) -> Ready {
         let Some(file) = self.file(span.source).cloned() else { return Ready::Now };
-        if span.len > COPY_BYTES_MAX_BATCHED {
+        if span.len > COPY_BYTES_MAX {
             return Ready::Now;
         }
         let Some(cold) = self.resident.first_cold(&file, span.offset, span.len).filter(|_| !planted!(ColdCopied))

@@ -39,9 +39,9 @@ use std::time::Duration;
 /// A stored body up to this size is copied behind its head, so that one plain `send` takes both; from here on
 /// `sendfile` is cheaper for payloads that do not all fit into the processor's cache. Measured: ARCHITECTURE.md,
 /// "How answers leave".
-const COPY_BYTES_MAX: u64 = 24 * 1024 - 1;
+pub(super) const COPY_BYTES_MAX: u64 = 24 * 1024 - 1;
 /// The same when several answers leave together, where a copy saves two system calls for each of them.
-pub(super) const COPY_BYTES_MAX_BATCHED: u64 = 48 * 1024 - 1;
+const COPY_BYTES_MAX_BATCHED: u64 = 48 * 1024 - 1;
 /// Bytes of bodies that are copied for one connection at a time. What is beyond them goes by `sendfile`, so that clients
 /// that ask for much and read nothing cost a bounded amount of memory each.
 const COPIED_BYTES_MAX: u64 = 128 * 1024;
@@ -497,9 +497,12 @@ impl<R: Ring> Worker<R> {
                 }
                 Part::Owned(number) => outgoing.push_owned(std::mem::take(&mut owned[number as usize])),
                 Part::Span(span) => {
-                    let Some(file) = self.content.file(span.source) else { return Err(outgoing) };
                     copied_bytes += span.len;
-                    if span.len > copy_bytes_max || copied_bytes > COPIED_BYTES_MAX {
+                    let is_copied = span.len <= copy_bytes_max && copied_bytes <= COPIED_BYTES_MAX;
+                    // Up to the smaller bound it was asked for before; beyond it, what is not in memory waits as a file.
+                    let is_copied = is_copied && (span.len <= COPY_BYTES_MAX || self.content.is_resident(span));
+                    let Some(file) = self.content.file(span.source) else { return Err(outgoing) };
+                    if !is_copied {
                         outgoing.push_file(file.clone(), span.offset, span.len);
                         continue;
                     }

@@ -5,14 +5,15 @@
 //! truth only to those who own the file. Where the kernel or the file system cannot be asked (memory file systems of old
 //! kernels, FUSE, NFS, anything on Android), a file counts as being in memory.
 //!
-//! What was found there is noted, and not asked again for a second: pages that were used a moment ago are not those that
+//! What was found there is noted, and not asked again for a while: pages that were used a moment ago are not those that
 //! the kernel lets go.
 //!
 //! ```text
-//! note: file, window of 256 KiB -> a bit for each page that was found in memory, or used, in this second
+//! note: file, window of 256 KiB -> a bit for each page that was found in memory, or brought there
 //!
-//! copied by user code:  noted pages are believed
-//! sent by the kernel:   the first page is asked for even so, since such pages can be taken from memory on purpose
+//! copied by user code:  noted pages are believed for a second
+//! sent by the kernel:   for nine, as long as the first page of each send is still there. It is asked for, but not in a
+//!                       window where that was done within an eighth of a second: pages that came together leave together
 //! ```
 
 use super::{ContentFile, Store, page_bytes};
@@ -31,10 +32,14 @@ const PAGE_BYTES: u64 = 1 << PAGE_SHIFT;
 const WINDOW_PAGES: u64 = 64;
 /// Bytes of a window, and the most that one question is about: asking for all of it, cold after a second, takes 10 us.
 const WINDOW_BYTES: u64 = WINDOW_PAGES * PAGE_BYTES;
-/// Windows that are noted, by their place: 1 GiB of what is served in a second. Others are asked for anew.
+/// Windows that are noted, by their place: 1 GiB of what is served. Others are asked for anew.
 const NOTED_WINDOWS: usize = 4096;
-/// Nanoseconds for which a note is believed, as a power of two: 1.07 s.
-const ERA_SHIFT: u32 = 30;
+/// Nanoseconds for which notes are believed when bytes are copied, as a power of two: 1.07 s.
+const COPY_ERA_SHIFT: u32 = 30;
+/// The same when they are sent, with a look at the first page: 8.6 s.
+const SEND_ERA_SHIFT: u32 = 33;
+/// Nanoseconds for which one such look is enough for a window, as a power of two: 0.13 s.
+const GLANCE_SHIFT: u32 = 27;
 /// Bytes read at a time once the kernel has been told what will be read: they are thrown away, and this much stays in
 /// the processor's cache.
 const READ_BYTES: usize = 64 * 1024;
@@ -224,7 +229,10 @@ impl ContentFile {
 pub(crate) struct Resident {
     /// A window has one place. Made when the first is noted.
     windows: Vec<Window>,
-    era: u64,
+    era_shift: u32,
+    era: u32,
+    /// Numbers the times within which a window is looked at once.
+    glance: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -232,7 +240,9 @@ struct Window {
     file: u64,
     number: u64,
     /// The era of the bits: 0 is none.
-    era: u64,
+    era: u32,
+    /// When a first page of a send was last found to be there: 0 is never.
+    glance: u32,
     pages: u64,
 }
 
@@ -242,14 +252,22 @@ fn bits(first: u64, end: u64) -> u64 {
 }
 
 impl Resident {
-    pub(crate) fn new() -> Resident {
-        Resident { windows: Vec::new(), era: 1 }
+    /// For bytes that are copied.
+    pub(crate) fn of_copies() -> Resident {
+        Resident { windows: Vec::new(), era_shift: COPY_ERA_SHIFT, era: 1, glance: 1 }
+    }
+
+    /// For bytes that the kernel sends.
+    pub(crate) fn of_sends() -> Resident {
+        Resident { era_shift: SEND_ERA_SHIFT, ..Resident::of_copies() }
     }
 
     /// Tells the time, in nanoseconds of a clock that never goes back. True: what was noted before is forgotten.
     #[inline]
     pub(crate) fn set_time(&mut self, nanos: u64) -> bool {
-        let era = (nanos >> ERA_SHIFT) + 1;
+        // They begin anew after some 18 years.
+        self.glance = (nanos >> GLANCE_SHIFT) as u32 + 1;
+        let era = (nanos >> self.era_shift) as u32 + 1;
         std::mem::replace(&mut self.era, era) != era
     }
 
@@ -263,7 +281,7 @@ impl Resident {
         let place = (file.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32).wrapping_add(number) % NOTED_WINDOWS as u64;
         let window = &mut self.windows[place as usize];
         if (window.file, window.number, window.era) != (file, number, self.era) {
-            *window = Window { file, number, era: self.era, pages: 0 };
+            *window = Window { file, number, era: self.era, glance: 0, pages: 0 };
         }
         window
     }
@@ -295,16 +313,23 @@ impl Resident {
         None
     }
 
-    /// The same for bytes that the kernel sends: the first one is asked for each time.
+    /// The same for bytes that the kernel sends: with a look at the first one.
     pub(crate) fn first_cold_of_send(&mut self, file: &ContentFile, offset: u64, len: u64) -> Option<u64> {
+        if !file.can_be_cold() {
+            return None;
+        }
         let page = 1 << (offset % WINDOW_BYTES / PAGE_BYTES);
-        let is_known = file.can_be_cold() && self.window(file.identity(), offset / WINDOW_BYTES).pages & page != 0;
-        if is_known && file.is_cold(offset) {
-            // What else was in memory with it is likely to have left too.
-            for number in offset / WINDOW_BYTES..offset.saturating_add(len).div_ceil(WINDOW_BYTES) {
-                self.window(file.identity(), number).pages = 0;
+        let glance = self.glance;
+        let window = self.window(file.identity(), offset / WINDOW_BYTES);
+        if window.pages & page != 0 && window.glance != glance {
+            if file.is_cold(offset) {
+                // What else was in memory with it is likely to have left too.
+                for number in offset / WINDOW_BYTES..offset.saturating_add(len).div_ceil(WINDOW_BYTES) {
+                    self.window(file.identity(), number).pages = 0;
+                }
+                return Some(offset);
             }
-            return Some(offset);
+            window.glance = glance;
         }
         self.first_cold(file, offset, len)
     }
@@ -392,7 +417,7 @@ mod tests {
         let again = file.try_clone().unwrap();
         let content = ContentFile::from_file(file).unwrap();
         content.bring_in(0, BYTES, || true).unwrap();
-        let mut resident = Resident::new();
+        let mut resident = Resident::of_sends();
         assert_eq!(resident.first_cold_of_send(&content, 0, 150_000), None);
         assert!(evict(&again));
         assert_eq!(resident.first_cold(&content, 0, 150_000), None, "noted");
@@ -400,18 +425,54 @@ mod tests {
     }
 
     #[test]
+    fn a_window_is_looked_at_once_in_a_while() {
+        let bytes: &'static [u8] = Box::leak(vec![1; BYTES as usize].into_boxed_slice());
+        let disk = Arc::new(FakeDisk::new(bytes, false));
+        let file = ContentFile::fake(&disk);
+        let mut resident = Resident::of_sends();
+        // Such a disk keeps what was just used.
+        let cool = |pages| {
+            disk.forget_use();
+            disk.forget_use();
+            disk.cool(pages);
+        };
+        let ask =
+            |resident: &mut Resident, page: u64| resident.first_cold_of_send(&file, page * PAGE_BYTES, 2 * PAGE_BYTES);
+        // Asked for anew, then looked at, then believed, with its neighbours.
+        assert_eq!(ask(&mut resident, 0), None);
+        assert_eq!(ask(&mut resident, 4), None);
+        assert_eq!(ask(&mut resident, 0), None);
+        cool(0..2);
+        cool(4..6);
+        assert_eq!((ask(&mut resident, 0), ask(&mut resident, 4)), (None, None));
+        assert_eq!(ask(&mut resident, 5), Some(5 * PAGE_BYTES), "its second page was not asked for before");
+        // Until the time is over. Then nothing in the window is believed.
+        assert!(!resident.set_time(1 << GLANCE_SHIFT));
+        assert_eq!(ask(&mut resident, 4), Some(4 * PAGE_BYTES));
+        assert_eq!(ask(&mut resident, 0), Some(0));
+        disk.bring_in(0, 2 * PAGE_BYTES);
+        assert_eq!(ask(&mut resident, 0), None);
+        // A note from the second before is believed, and one from the era before is not.
+        cool(1..2);
+        assert!(!resident.set_time(1 << COPY_ERA_SHIFT));
+        assert_eq!(ask(&mut resident, 0), None);
+        assert!(resident.set_time(1 << SEND_ERA_SHIFT));
+        assert_eq!(ask(&mut resident, 0), Some(PAGE_BYTES));
+    }
+
+    #[test]
     fn notes_are_by_page_and_for_an_era() {
         let bytes: &'static [u8] = Box::leak(vec![1; BYTES as usize].into_boxed_slice());
         let disk = Arc::new(FakeDisk::new(bytes, false));
         let file = ContentFile::fake(&disk);
-        let mut resident = Resident::new();
+        let mut resident = Resident::of_copies();
         disk.cool(3..4);
         assert_eq!(resident.first_cold(&file, 0, 3 * PAGE_BYTES), None);
         assert_eq!(resident.first_cold(&file, 100, 3 * PAGE_BYTES), Some(3 * PAGE_BYTES));
         resident.mark(file.identity(), 3 * PAGE_BYTES, 1);
         assert_eq!(resident.first_cold(&file, 100, 3 * PAGE_BYTES), None, "noted, whatever is true");
-        assert!(resident.set_time(1 << ERA_SHIFT));
-        assert!(!resident.set_time((1 << ERA_SHIFT) + 1));
+        assert!(resident.set_time(1 << COPY_ERA_SHIFT));
+        assert!(!resident.set_time((1 << COPY_ERA_SHIFT) + 1));
         assert_eq!(resident.first_cold(&file, 100, 3 * PAGE_BYTES), Some(3 * PAGE_BYTES));
         // Over the bounds of windows.
         let edge = WINDOW_BYTES - PAGE_BYTES;
@@ -429,7 +490,7 @@ mod tests {
     fn memory_is_in_memory() {
         let file = ContentFile::from_memory(vec![1; 100]);
         assert_eq!(file.first_cold(0, 100), None);
-        assert_eq!(Resident::new().first_cold_of_send(&file, 0, 100), None);
+        assert_eq!(Resident::of_sends().first_cold_of_send(&file, 0, 100), None);
         assert_eq!(file.bring_in(0, 100, || true), Ok(()));
     }
 }
