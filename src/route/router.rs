@@ -326,20 +326,24 @@ impl Router {
         request: &Request<'_>,
         stored: &mut Stored,
     ) -> Found {
+        // Numbered behind the handlers: as many as there may be of both fit.
+        let numbered = |number: u16| Some((self.routes.len() + usize::from(number)) as u16);
+        let mut innermost = None;
         let mut node = self.tree.longest_prefix(request.path());
         while let Some(id) = node {
             for &number in self.tree.mounts(id) {
                 match self.ask_mount(number, local, files, request, stored) {
-                    Found::Missing => {}
+                    Found::Missing => innermost = innermost.or(numbered(number)),
                     found => {
-                        // Numbered behind the handlers: as many as there may be of both fit.
-                        local.chosen = Some((self.routes.len() + usize::from(number)) as u16);
+                        local.chosen = numbered(number);
                         return found;
                     }
                 }
             }
             node = self.tree.outer(id);
         }
+        // What is missing is missing in the mount that the path lies in, unless a handler has the path.
+        local.chosen = local.chosen.or(innermost);
         Found::Missing
     }
 

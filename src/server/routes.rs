@@ -13,7 +13,7 @@ pub(crate) const LABELS_MAX: usize = 64;
 
 /// Requests that were refused before anything was looked for.
 pub(crate) const REFUSED: u8 = 0;
-/// Requests for which nothing was found.
+/// Requests for whose path there is no route.
 pub(crate) const NONE: u8 = 1;
 /// Labels that came when there was no room any more.
 const OTHER: u8 = 2;
