@@ -726,7 +726,7 @@ test('the dashboard of badger serve --admin', { skip: IS_THERE ? without : `no $
         assert.match(await text(page, 'log'), /New content: generation 1 became 2/);
         await program.ask(server.base, traffic(10));
         await next(page);
-        assert.match(await row('/films'), / 100 .* 200 100$/);
+        assert.match(await row('/films'), / 150 .* 200 100 404 50$/);
         await page.screenshot({ path: path.join(SCREENSHOTS, 'dashboard-real.png'), fullPage: true });
         assert.deepEqual(await wrong(), []);
     });
