@@ -79,8 +79,11 @@ struct PortAttributes {
 /// The version of this kernel's Landlock.
 ///
 /// # Errors
-/// It has none, or it is switched off.
+/// It has none, or it is switched off; Android's filter for apps ends a process that asks, so it is not asked there.
 pub(crate) fn version() -> io::Result<u32> {
+    if super::process::is_android() {
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "Android does not let apps use it"));
+    }
     let nothing = std::ptr::null::<RulesetAttributes>();
     // SAFETY: with this flag the attributes are null and their size is 0.
     let version = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, nothing, 0_usize, VERSION_FLAG) };

@@ -126,6 +126,10 @@ pub(crate) fn evict(file: &File) {
 
 /// Whether the first byte can be read without waiting; `None`: nobody can tell.
 fn is_in_memory(file: &File) -> Option<bool> {
+    // Where Android's filter for apps, or a filter that plays it, ends the process for the question.
+    if std::env::var_os("ANDROID_ROOT").is_some() {
+        return None;
+    }
     let mut byte = 0_u8;
     let slice = libc::iovec { iov_base: (&raw mut byte).cast(), iov_len: 1 };
     // SAFETY: one slice of one byte, which is valid for writing.

@@ -1,0 +1,195 @@
+#!/usr/bin/env bash
+# Builds for phones and small boards: static programs of musl for aarch64, armv7 and x86-64, which run on any Linux from 3.2 on,
+# Android among them, and need no file beside them.
+#
+#   android/build.sh                   all three machines, and what the example serves
+#   android/build.sh armv7             some of: aarch64 armv7 x86_64
+#   android/build.sh check             only has the compiler look at everything for real Android targets
+#   ANDROID_NDK_HOME=... android/build.sh   for Android's own C library in place of musl, by the NDK's linker
+#
+# For each machine MACHINE-musl/ (or MACHINE-android/) below the folder OUT gets `badger`, the example `honeybadger`, and `files`,
+# the least program that serves a folder and a pack: what the library alone weighs. OUT is android/ in the target folder unless it
+# is set. Sizes and SHA-256 are printed at the end; a program beyond its budget is a failure.
+#
+# Wants Debian 12 on x86-64, `apt-get`, `dpkg`, and python3 with pip (as root it installs those two); asks nothing. Of this system
+# nothing else changes: compiler and linker are unpacked into a folder of their own. Why these: no Debian package has Rust's
+# standard library for musl, so it is compiled here, from the sources that belong to Debian's compiler; zig brings musl itself,
+# a C compiler (zstd in `badger` is C) and a linker for all machines in one package. The first run takes some ten minutes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target=${CARGO_TARGET_DIR:-$PWD/target}
+mkdir -p "$target/android"
+home=$(cd "$target/android" && pwd)
+out=${OUT:-$home/out}
+
+# Bytes: what the programs may be at most.
+declare -A bytes_max=([badger]=3000000 [files]=700000)
+
+# Of these exact bytes, whoever hands them out. A new version is a change of this list.
+wheels='cargo-zigbuild==0.24.0 --hash=sha256:484412e39e4c6039474535ce97ee75a22bab22d58233056f8ec8a8f9034bb957
+ziglang==0.15.2 --hash=sha256:806316453d1ede7174ed3fefb8e5348154629089c3bb5fe812dfd0e172fac130'
+
+# The oldest Android that the NDK is asked for: 5.0, the first with a 64-bit system.
+android_version=21
+
+say() { printf '%s\n' "$*"; }
+die() { say "build.sh: $*" >&2; exit 1; }
+
+# Debian's compiler with all that it needs but the C library. Lists, cache and the list of what counts as installed are our own.
+unpack_rust() {
+    [[ -e $home/rust/ready ]] && return
+    local apt=$home/apt options package
+    rm -rf "$home/rust" "$apt"
+    mkdir -p "$apt"/{lists/partial,cache/archives/partial} "$home/rust"
+    : >"$apt/status"
+    options=(-q -y -o Dir::State::Lists="$apt/lists" -o Dir::State::status="$apt/status" -o Dir::Cache="$apt/cache"
+        -o APT::Sandbox::User="$(id -un)")
+    # A list that cannot be had matters only if the packages below are not in the others.
+    apt-get "${options[@]}" update || say "some lists of packages could not be had"
+    apt-get "${options[@]}" install --download-only --no-install-recommends rustc-web cargo-web rust-web-src ||
+        die "rustc-web, cargo-web and rust-web-src cannot be had: they are in Debian 12 (bookworm, security updates)"
+    for package in "$apt"/cache/archives/*.deb; do
+        # The C library is this system's, and zig links.
+        case ${package##*/} in
+            libc6_* | gcc-* | cpp-* | binutils* | libc6-dev_*) ;;
+            *) dpkg -x "$package" "$home/rust" ;;
+        esac
+    done
+    rm -rf "$apt"
+    touch "$home/rust/ready"
+}
+
+unpack_zig() {
+    [[ -e $home/zig/ready ]] && return
+    if ! python3 -m pip --version >/dev/null 2>&1; then
+        ((EUID == 0)) || die "python3 with pip is missing: apt-get install python3-pip"
+        apt-get -qq update
+        DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends python3-pip
+    fi
+    rm -rf "$home/zig" "$home/wheels"
+    mkdir -p "$home/zig" "$home/wheels"
+    say "$wheels" >"$home/wheels/list"
+    python3 -m pip download --quiet --no-deps --require-hashes --dest "$home/wheels" --requirement "$home/wheels/list"
+    # A wheel is a ZIP file; Python's own reader forgets which files are programs.
+    python3 - "$home/zig" "$home"/wheels/*.whl <<'PYTHON'
+import os, sys, zipfile
+for wheel in sys.argv[2:]:
+    with zipfile.ZipFile(wheel) as file:
+        for member in file.infolist():
+            path = file.extract(member, sys.argv[1])
+            if member.external_attr >> 16 & 0o100:
+                os.chmod(path, 0o755)
+PYTHON
+    rm -rf "$home/wheels"
+    # For build scripts, which run here.
+    printf '#!/bin/sh\nexec "%s" cc "$@"\n' "$home/zig/ziglang/zig" >"$home/zig/cc"
+    chmod +x "$home/zig/cc"
+    touch "$home/zig/ready"
+}
+
+# Runs a command where the unpacked compiler is the compiler.
+with_rust() {
+    local root=$home/rust
+    local libraries=$root/usr/lib/x86_64-linux-gnu:$root/lib/x86_64-linux-gnu
+    # The standard library is compiled with the program, which only an unstable option does; and no path of this machine gets into
+    # what is built, so that it is the same wherever it is built.
+    env LD_LIBRARY_PATH="$libraries" PATH="$root/usr/bin:$home/zig/cargo_zigbuild-0.24.0.data/scripts:$PATH" \
+        CARGO="$root/usr/bin/cargo" RUSTC="$root/usr/bin/rustc" RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$home/target" CARGO_INCREMENTAL=0 \
+        CARGO_ZIGBUILD_ZIG_PATH="$home/zig/ziglang/zig" CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER="$home/zig/cc" \
+        RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=$root=/rust --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo ${RUSTFLAGS:-}" \
+        "$@"
+}
+
+standard_library=-Zbuild-std=std,panic_abort
+what=(--locked --profile device --features cli --bin badger --example honeybadger --example files)
+
+# The name of a machine as the compiler has it.
+triple() {
+    case $1-${2:-musl} in
+        aarch64-musl) say aarch64-unknown-linux-musl ;;
+        armv7-musl) say armv7-unknown-linux-musleabihf ;;
+        x86_64-musl) say x86_64-unknown-linux-musl ;;
+        aarch64-android) say aarch64-linux-android ;;
+        armv7-android) say armv7-linux-androideabi ;;
+        x86_64-android) say x86_64-linux-android ;;
+        *) die "no machine $1; there are aarch64, armv7 and x86_64" ;;
+    esac
+}
+
+# All machines at once: what runs here, and belongs to no machine, is built once.
+build_musl() {
+    local machine targets=()
+    for machine in "${machines[@]}"; do
+        targets+=(--target "$(triple "$machine")")
+    done
+    # The start files and libraries are zig's.
+    RUSTFLAGS="-C link-self-contained=no" with_rust cargo-zigbuild zigbuild "$standard_library" "${targets[@]}" "${what[@]}"
+}
+
+build_android() {
+    local machine name tools clang variable settings=() targets=()
+    tools=$ANDROID_NDK_HOME/toolchains/llvm/prebuilt/linux-x86_64/bin
+    for machine in "${machines[@]}"; do
+        name=$(triple "$machine" android)
+        clang=$tools/${name/#armv7-/armv7a-}$android_version-clang
+        [[ -x $clang ]] || die "the NDK of ANDROID_NDK_HOME has no $clang"
+        variable=${name//-/_}
+        settings+=("CC_$variable=$clang" "AR_$variable=$tools/llvm-ar" "CARGO_TARGET_${variable^^}_LINKER=$clang")
+        targets+=(--target "$name")
+    done
+    with_rust env "${settings[@]}" cargo build "$standard_library" "${targets[@]}" "${what[@]}"
+}
+
+# The library for Android's targets, up to the linker, which only an NDK has. (The programs need an NDK before that: zstd is C.)
+check_android() {
+    local machine targets=()
+    for machine in "${machines[@]}"; do
+        targets+=(--target "$(triple "$machine" android)")
+    done
+    with_rust cargo check "$standard_library" --locked --profile device --lib "${targets[@]}"
+}
+
+# Sizes, sums, budgets.
+judge() {
+    local path name bytes failed=0
+    for path in "${built[@]}"; do
+        name=${path##*/}
+        bytes=$(stat -c %s "$path")
+        printf '%9d bytes  %s  %s\n' "$bytes" "$(sha256sum "$path" | cut -d' ' -f1)" "${path#"$out/"}"
+        if [[ -n ${bytes_max[$name]:-} ]] && ((bytes > bytes_max[$name])); then
+            say "build.sh: $path is larger than its budget of ${bytes_max[$name]} bytes" >&2
+            failed=1
+        fi
+    done
+    return $failed
+}
+
+machines=(aarch64 armv7 x86_64)
+action=build
+if [[ ${1:-} == check ]]; then
+    action=check
+    shift
+fi
+(($#)) && machines=("$@")
+for machine in "${machines[@]}"; do
+    triple "$machine" >/dev/null
+done
+
+unpack_rust
+unpack_zig
+with_rust rustc --version
+if [[ $action == check ]]; then
+    check_android
+    exit
+fi
+kind=musl
+[[ -z ${ANDROID_NDK_HOME:-} ]] || kind=android
+"build_$kind"
+built=()
+for machine in "${machines[@]}"; do
+    mkdir -p "$out/$machine-$kind"
+    from=$home/target/$(triple "$machine" "$kind")/device
+    cp "$from/badger" "$from/examples/honeybadger" "$from/examples/files" "$out/$machine-$kind/"
+    built+=("$out/$machine-$kind"/{badger,honeybadger,files})
+done
+judge
