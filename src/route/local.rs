@@ -13,6 +13,8 @@ pub(crate) struct Local {
     pub(super) checked: Vec<Checked>,
     pub(super) record: Record,
     pub(super) gathering: Gathering,
+    /// What answered the last request, or has its path and not its method: a number of [`Router::named`].
+    pub(crate) chosen: Option<u16>,
     /// What went wrong in the last request that failed or panicked, for the log; the server takes it out.
     pub(crate) failure: Option<String>,
 }
@@ -21,7 +23,8 @@ impl Router {
     /// Fresh state for one worker.
     pub(crate) fn local(&self) -> Local {
         let checked = self.sources().iter().map(|pack| pack.checked().without_waiting()).collect();
-        Local { checked, record: Record::default(), gathering: Gathering::default(), failure: None }
+        let (record, gathering) = (Record::default(), Gathering::default());
+        Local { checked, record, gathering, chosen: None, failure: None }
     }
 
     /// Time has passed: what of the packs' indexes was in memory is to be asked for again.

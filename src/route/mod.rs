@@ -34,6 +34,7 @@ pub(crate) use local::Local;
 pub use mount::Mount;
 pub use pattern::PatternError;
 pub use router::Router;
+pub(crate) use router::{Kind, Named};
 
 /// Most handlers and mounts of one router: far above what people write by hand, so that a loop which adds them without
 /// end is found at start and not by the memory running out.

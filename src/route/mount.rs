@@ -41,6 +41,7 @@ pub struct Mount {
     prefix: String,
     pack: Pack,
     files: Option<FileTable>,
+    source: Option<String>,
     /// Whole field lines, without Cache-Control.
     lines: Vec<u8>,
     cache_control: Vec<u8>,
@@ -69,6 +70,7 @@ impl Mount {
             prefix: prefix.to_owned(),
             pack,
             files: None,
+            source: None,
             lines: Vec::new(),
             cache_control: Vec::new(),
             says_immutable: true,
@@ -98,7 +100,15 @@ impl Mount {
 
     /// A pack whose external records are files of `files`.
     pub(crate) fn files(prefix: &str, pack: Pack, files: FileTable) -> Mount {
-        Mount { files: Some(files), ..Mount::pack(prefix, pack) }
+        let source = Some(files.root.display().to_string());
+        Mount { files: Some(files), source, ..Mount::pack(prefix, pack) }
+    }
+
+    /// Says where the pack is from, such as the path of its file: for people who look at what a server does (`admin` shows
+    /// it). A directory has its own path there.
+    pub fn source(mut self, name: impl Into<String>) -> Mount {
+        self.source = Some(name.into());
+        self
     }
 
     /// Adds a header to every answer from this mount, 304 and the answer to `OPTIONS` too. `Cache-Control` goes the way of
@@ -265,8 +275,8 @@ impl Mount {
             },
             None => None,
         };
-        let Mount { files, gather, pack, .. } = self;
-        let site = Site { prefix, plain, immutable, slash_location, files, fallback, gather, cors, not_found };
+        let Mount { files, source, gather, pack, .. } = self;
+        let site = Site { prefix, plain, immutable, slash_location, files, source, fallback, gather, cors, not_found };
         Ok((pack, site))
     }
 
@@ -312,6 +322,8 @@ pub(super) struct Site {
     /// proxy that changes what is before it.
     pub(super) slash_location: String,
     pub(super) files: Option<FileTable>,
+    /// Where the pack is from, for people.
+    pub(super) source: Option<String>,
     pub(super) fallback: Option<Fallback>,
     pub(super) gather: Option<Gather>,
     pub(super) cors: Option<CorsLines>,
