@@ -23,9 +23,9 @@ mkdir -p "$target/android"
 home=$(cd "$target/android" && pwd)
 out=${OUT:-$home/out}
 
-# Bytes: what the programs may be at most, so that none grows unseen. Wanted are 3,000,000 and 700,000; for armv7 they had 3,427,448 and
-# 827,392 when this was written.
-declare -A bytes_max=([badger]=3600000 [files]=900000)
+# Bytes: what the programs may be at most, so that none grows unseen. Wanted are 3,000,000 and 700,000, which no machine's keep: for armv7,
+# aarch64 and x86-64 they had 3,427,448, 3,485,432 and 3,825,120, and 827,392, 889,880 and 954,168 when this was written.
+declare -A bytes_max=([badger]=4000000 [files]=1000000)
 
 # Of these exact bytes, whoever hands them out. A new version is a change of this list.
 wheels='cargo-zigbuild==0.24.0 --hash=sha256:484412e39e4c6039474535ce97ee75a22bab22d58233056f8ec8a8f9034bb957
