@@ -24,7 +24,7 @@ home=$(cd "$target/android" && pwd)
 out=${OUT:-$home/out}
 
 # Bytes: what the programs may be at most, so that none grows unseen. Wanted are 3,000,000 and 700,000, which no machine's keep: for armv7,
-# aarch64 and x86-64 they had 3,427,448, 3,485,432 and 3,825,120, and 827,392, 889,880 and 954,168 when this was written.
+# aarch64 and x86-64 they had 3,656,840, 3,485,432 and 3,825,120, and 871,856, 889,880 and 954,168 when this was written.
 declare -A bytes_max=([badger]=4000000 [files]=1000000)
 
 # Of these exact bytes, whoever hands them out. A new version is a change of this list.
