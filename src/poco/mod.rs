@@ -8,7 +8,8 @@
 //! A file has one idea each: `schema` the structs and their table, `field` what such a
 //! table consists of, `record` how every record is opened and written,
 //! `title`, `gallery`, `card` and `catalogue` one record each with the parts they share, `many` the frame for several
-//! records in one answer, `order` the order that travels beside a gallery, `hexdump` the annotated dump, `generate` and
+//! records in one answer, `order` the order that travels beside a gallery, `moment` what it is
+//! at some time on some device, `hexdump` the annotated dump, `generate` and
 //! `header` the texts made from the table, `error` what can go wrong.
 //!
 //! ```
@@ -31,6 +32,7 @@ pub mod generate;
 mod header;
 mod hexdump;
 pub mod many;
+pub mod moment;
 mod order;
 mod record;
 pub mod schema;

@@ -3,6 +3,7 @@
 
 use super::gather::Gathering;
 use super::router::Router;
+use super::workload::{Asked, Desk};
 use crate::http::plan::Span;
 use crate::pack::{Checked, LookupError, Record};
 
@@ -13,6 +14,9 @@ pub(crate) struct Local {
     pub(super) checked: Vec<Checked>,
     pub(super) record: Record,
     pub(super) gathering: Gathering,
+    /// The payload that the workload of the last request is about, until it is run.
+    pub(super) asked: Option<Asked>,
+    pub(super) desk: Desk,
     /// What went wrong in the last request that failed or panicked, for the log; the server takes it out.
     pub(crate) failure: Option<String>,
 }
@@ -21,7 +25,8 @@ impl Router {
     /// Fresh state for one worker.
     pub(crate) fn local(&self) -> Local {
         let checked = self.sources().iter().map(|pack| pack.checked().without_waiting()).collect();
-        Local { checked, record: Record::default(), gathering: Gathering::default(), failure: None }
+        let (asked, desk) = (None, Desk::default());
+        Local { checked, record: Record::default(), gathering: Gathering::default(), asked, desk, failure: None }
     }
 
     /// Time has passed: what of the packs' indexes was in memory is to be asked for again.

@@ -47,7 +47,7 @@ test('the browse page', { skip: IS_THERE ? false : `no ${support.EXECUTABLE}` },
     });
 
     /** A test with a page of its own, at `address`, which must end without an error of a script. */
-    function scene(name, { options = TV, address = `#/${profile}`, drawn = 'gallery-drawn', before = () => {} }, work) {
+    function scene(name, { options = TV, address = `#/${profile}`, moment = support.MOMENT, drawn = 'gallery-drawn', before = () => {} }, work) {
         return t.test(name, async () => {
             const context = await browser.newContext(options);
             const page = await context.newPage();
@@ -56,7 +56,7 @@ test('the browse page', { skip: IS_THERE ? false : `no ${support.EXECUTABLE}` },
             const session = await context.newCDPSession(page);
             try {
                 await before(page);
-                await page.goto(`${server.base}/${address}`);
+                await page.goto(`${server.base}/?${moment}${address}`);
                 if (drawn) {
                     await isDrawn(page, drawn);
                 }
@@ -136,6 +136,27 @@ test('the browse page', { skip: IS_THERE ? false : `no ${support.EXECUTABLE}` },
         assert.equal(await page.evaluate(() => document.activeElement.id), 'chip');
         await press(page, 'ArrowDown', 'ArrowDown');
         await at(page, 1, 0);
+    });
+
+    // Each device has its own order of the same record, and the page shows the one that it asked for.
+    const orders = new Set();
+    for (const moment of ['device=tv&now=1790020800', 'device=phone&now=1790020800', 'device=phone&now=1790064000']) {
+        await scene(`the order of ${moment}`, { moment }, async (page) => {
+            const wanted = await support.galleryOf(server.base, profile, moment);
+            const names = await page.locator('#rows-0-0, #rows-0-1, #rows-0-2').evaluateAll((found) => found.map((cell) => cell.getAttribute('aria-label')));
+            names.forEach((name, column) => assert.ok(name.startsWith(wanted.row(0).item(column).card.name), name));
+            assert.equal(names.length, 3);
+            await press(page, 'ArrowDown');
+            const below = await focused(page);
+            assert.ok(below.label.startsWith(wanted.row(1).item(0).card.name), below.label);
+            orders.add(JSON.stringify([names, below.label]));
+        });
+    }
+    assert.ok(orders.size > 1, 'every moment had the same order');
+    await scene('a page that is not told asks by what it runs on', { moment: '', before: (page) => {
+        page.on('request', (request) => { page.asked = (page.asked || []).concat(request.url()); });
+    } }, async (page) => {
+        assert.ok(page.asked.some((url) => url.endsWith(`/gallery/${profile}?device=web`)), String(page.asked));
     });
 
     await scene('the codes of remote controls', {}, async (page, session) => {
@@ -501,7 +522,7 @@ test('the browse page', { skip: IS_THERE ? false : `no ${support.EXECUTABLE}` },
         for (let index = 0; index < 5; index += 1) {
             await session.send('Network.clearBrowserCache');
             await page.goto('about:blank');
-            await page.goto(`${server.base}/#/${profile}`);
+            await page.goto(`${server.base}/?${support.MOMENT}#/${profile}`);
             await isDrawn(page, 'gallery-drawn');
             firsts.push(await page.evaluate(() => performance.getEntriesByName('gallery-drawn')[0].startTime));
         }
