@@ -4,6 +4,7 @@
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
 use badgerserver::poco::moment::{Device, Feature, Model, Moment, order_for_moment};
 use badgerserver::poco::*;
+use badgerserver::route::{Halt, WORKLOAD_BYTES_MAX};
 use badgerserver::{Mount, Pack, Router, TestClient};
 use serde_json::Value;
 use std::convert::Infallible;
@@ -384,4 +385,52 @@ fn what_a_workload_may_read_is_bounded() {
         let answer = client.get(key);
         assert_eq!((answer.status(), answer.header("Badger-Order")), (200, None), "{key}");
     }
+}
+
+/// Reads at the edges, by a workload of one's own.
+#[test]
+fn stretches_end_where_the_payload_does() {
+    let long = vec![7; 100_000];
+    let mount =
+        Mount::pack("/", pack(&[("/long/one", &long)])).workload("/long/", "Read", |request, payload, value| {
+            let numbers: Vec<u64> = request.query().unwrap().split(',').map(|number| number.parse().unwrap()).collect();
+            for stretch in numbers.chunks(2) {
+                let bytes = payload.read(stretch[0], stretch[1])?;
+                value.push_str(&format!("{} of {} ", bytes.len(), payload.bytes()));
+            }
+            match numbers.len() {
+                2 | 4 => Ok(()),
+                6 => Err(Halt::NotYet),
+                8 => {
+                    value.push('\n');
+                    Ok(())
+                }
+                _ => panic!("more than was thought of"),
+            }
+        });
+    let mut client = client(mount);
+    let max = u64::MAX;
+    let most = WORKLOAD_BYTES_MAX;
+    for (query, read) in [
+        ("0,0".to_owned(), Some("0 of 100000")),
+        ("0,1".to_owned(), Some("1 of 100000")),
+        ("99999,1".to_owned(), Some("1 of 100000")),
+        ("5,5,6,3".to_owned(), Some("5 of 100000 3 of 100000")),
+        (format!("0,{most}"), Some("65536 of 100000")),
+        (format!("0,{}", most + 1), None),
+        (format!("0,{most},90000,1"), None),
+        ("100000,1".to_owned(), None),
+        ("0,100001".to_owned(), None),
+        (format!("{max},{max}"), None),
+        (format!("0,1,0,{max}"), None),
+        // It says that bytes are missing, and has asked for none.
+        ("0,1,0,1,0,1".to_owned(), None),
+    ] {
+        let answer = client.get(&format!("/long/one?{query}"));
+        assert_eq!((answer.status(), answer.header("Read"), answer.body()), (200, read, &long[..]), "{query}");
+    }
+    // A value that would break the head, and a panic.
+    assert_eq!(client.get("/long/one?0,1,0,1,0,1,0,1").status(), 500);
+    let panicked = client.get("/long/one?0,1,0,1,0,1,0,1,0,1");
+    assert_eq!((panicked.status(), panicked.header("Connection")), (500, Some("close")));
 }

@@ -62,13 +62,14 @@ impl<'p> Payload<'p> {
         if bytes == 0 {
             return Ok(&[]);
         }
-        let found = self.desk.stretches.iter().find(|it| it.offset <= offset && offset - it.offset + bytes <= it.bytes);
+        let has = |it: &&Stretch| it.offset <= offset && bytes <= it.bytes.saturating_sub(offset - it.offset);
+        let found = self.desk.stretches.iter().find(has);
         if let Some(it) = found {
             let start = it.start + (offset - it.offset) as usize;
             return Ok(&self.desk.bytes[start..start + bytes as usize]);
         }
         let is_inside = offset.checked_add(bytes).is_some_and(|end| end <= self.bytes);
-        let has_room = self.desk.bytes.len() as u64 + bytes <= WORKLOAD_BYTES_MAX;
+        let has_room = bytes <= WORKLOAD_BYTES_MAX.saturating_sub(self.desk.bytes.len() as u64);
         if !is_inside || !has_room || self.desk.stretches.len() == STRETCHES_MAX {
             return Err(Halt::OutOfBounds);
         }
