@@ -58,7 +58,14 @@ fn fill(stored: &mut Stored) {
 }
 
 fn moment() -> Moment {
-    Moment { nanos: 1, unix_seconds: UNIX_SECONDS, date: date::write(UNIX_SECONDS), is_draining: false, generation: 1 }
+    Moment {
+        nanos: 1,
+        unix_seconds: UNIX_SECONDS,
+        date: date::write(UNIX_SECONDS),
+        is_draining: false,
+        generation: 1,
+        clock: None,
+    }
 }
 
 /// Answers what lies in `bytes`, again and again on one connection.

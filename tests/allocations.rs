@@ -1,4 +1,5 @@
-//! A warm server answers without touching the heap: not one allocation and not one release on the worker's thread.
+//! A warm server answers without touching the heap: not one allocation and not one release on the worker's thread, with an
+//! access log and without.
 //!
 //! The allocator of this program counts what the thread `badger-0` does while it is told to, and keeps the first trace.
 
@@ -6,15 +7,15 @@ mod backends;
 
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
 use badgerserver::poco::{Gallery, Item, Layout as Cards, Play, Row, RowKind, catalogue_path};
-use badgerserver::{Backend, Mount, Pack, Router, Server};
+use badgerserver::{AccessOptions, Backend, Mount, Pack, Router, Server};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
 use std::cell::Cell;
 use std::io::{Cursor, Read, Write};
 use std::net::TcpStream;
 use std::process::ExitCode;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const WORKER: &[u8] = b"badger-0\0";
@@ -222,11 +223,18 @@ fn pack_file() -> (std::path::PathBuf, Pack) {
     (path, pack)
 }
 
-fn is_backend_free(backend: Backend) -> bool {
+fn is_backend_free(backend: Backend, has_log: bool) -> bool {
     let (path, pack) = pack_file();
     let galleries = Mount::gallery("/", pack.clone());
     let mount = Mount::pack("/p", pack).fallback("/some/", "/small", "X-Fallback", "small").gather("/some", "ids");
-    let builder = Server::builder().backend(backend).workers(1).listen("127.0.0.1:0");
+    let mut builder = Server::builder().backend(backend).workers(1).listen("127.0.0.1:0");
+    let recorded = Arc::new(AtomicU64::new(0));
+    if has_log {
+        let recorded = Arc::clone(&recorded);
+        builder = builder.on_access(AccessOptions::default(), move |batch| {
+            recorded.fetch_add(batch.len() as u64, Ordering::SeqCst);
+        });
+    }
     let server = builder.start(Router::new().mount(mount).mount(galleries)).unwrap();
     std::fs::remove_file(path).unwrap();
     assert_eq!(server.backend(), backend.to_string());
@@ -247,20 +255,28 @@ fn is_backend_free(backend: Backend) -> bool {
     }
     let mut is_all_free = true;
     for exchange in &exchanges {
-        let name = format!("{backend}, {REQUESTS} x {}", exchange.name);
+        let log = if has_log { " with an access log" } else { "" };
+        let name = format!("{backend}{log}, {REQUESTS} x {}", exchange.name);
         is_all_free &= is_free(&name, || run(&mut stream, exchange, REQUESTS));
     }
+    let stats = server.stats();
     // The canary: the counting counts.
     IS_COUNTING.store(true, Ordering::SeqCst);
     drop(server);
     IS_COUNTING.store(false, Ordering::SeqCst);
     FIRST.lock().unwrap().take();
     assert_ne!(RELEASES.load(Ordering::SeqCst), 0, "the worker's end releases what it had");
+    let wanted = if has_log { stats.responses - stats.access_lines_dropped } else { 0 };
+    assert_eq!(recorded.load(Ordering::SeqCst), wanted, "what was counted has done its work");
     is_all_free
 }
 
 fn main() -> ExitCode {
     let mut is_free = true;
-    backends::backends().for_each(|backend| is_free &= is_backend_free(backend));
+    for backend in backends::backends() {
+        for has_log in [false, true] {
+            is_free &= is_backend_free(backend, has_log);
+        }
+    }
     if is_free { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -90,8 +90,8 @@ const PLACES: [(&[&str], &[&str], &str); 5] = [
     ),
     (
         &["Mutex", "RwLock", "Condvar"],
-        // The third counts connections as they come and go.
-        &["src/server/handle.rs", "src/sys/guard.rs", "src/server/addresses.rs"],
+        // The third counts connections as they come and go; the fourth is of a listener that has one worker.
+        &["src/server/handle.rs", "src/sys/guard.rs", "src/server/addresses.rs", "src/server/admin/facts.rs"],
         "no lock on the request path; send the worker a message",
     ),
     (&["OnceLock", "LazyLock", "thread_local", "lazy_static"], &[], "no globals; give the state an owner"),
@@ -105,8 +105,8 @@ const LINES_MAX: usize = 600;
 const LONG_FILES: [(&str, usize, &str); 9] = [
     ("src/sys/socket.rs", 660, "one kind of socket, with the tests that only it needs"),
     ("src/server/content.rs", 640, "every way in which content is waited for is in one file, with its outcomes"),
-    ("src/server/worker.rs", 660, "what each completion means to a connection is in one file"),
-    ("src/http/conn.rs", 760, "every transition of the connection is in one file, theory first"),
+    ("src/server/worker.rs", 680, "what each completion means to a connection is in one file"),
+    ("src/http/conn.rs", 810, "every transition of the connection is in one file, theory first"),
     ("src/http/conn_tests.rs", 1000, "tables of whole exchanges, and every cut of them"),
     ("src/ring/epoll.rs", 640, "one backend, with the tests that only it needs"),
     ("src/ring/uring.rs", 760, "one backend: what each completion means is in one file"),

@@ -89,6 +89,7 @@ impl<S: Service> Exchange<S> {
             date: date::write(START_UNIX_SECONDS),
             is_draining: false,
             generation: 1,
+            clock: None,
         };
         Exchange {
             conn: Conn::new(None, &moment, limits),
@@ -151,7 +152,7 @@ impl<S: Service> Exchange<S> {
 
     /// Checks the batch and puts it on the wire.
     fn take_batch(&mut self) -> u64 {
-        let Batch { parts, plans, owned, bytes, reached: _ } = &self.scratch.batch;
+        let Batch { parts, plans, owned, bytes, reached: _, since: _ } = &self.scratch.batch;
         assert!(!plans.is_empty() && plans.len() <= self.limits.pipeline_max);
         assert_eq!(self.standing, Standing::Open, "an answer behind the last one");
         let (mut next, mut total) = (0, 0);

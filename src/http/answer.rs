@@ -7,12 +7,12 @@ use super::fields::Known;
 use super::head::{self, Drawing, Persistence};
 use super::method::{Method, Methods};
 use super::multipart;
-use super::parse::Head;
-use super::plan::{Part, Span};
+use super::parse::{Head, Refusal};
+use super::plan::{Part, Plan, Span};
 use super::range::{self, Ranges};
 use super::request::Request;
 use super::response::{Response, lines_of_304, uncached_lines};
-use super::service::{Found, Piece, Ready, Service, Stored};
+use super::service::{Answer, Found, Piece, Ready, Service, Stored};
 use super::target::{self, Target};
 use std::net::SocketAddr;
 
@@ -24,6 +24,9 @@ pub(super) struct One<'o> {
     pub(super) scratch: &'o mut Scratch,
     /// It is the last one of its connection.
     pub(super) ends: bool,
+    /// What was read of the request.
+    pub(super) head: &'o [u8],
+    pub(super) peer: Option<SocketAddr>,
 }
 
 impl One<'_> {
@@ -32,32 +35,27 @@ impl One<'_> {
         &mut self,
         head: &Head<'_, '_>,
         is_whole: bool,
-        peer: Option<SocketAddr>,
         local: Option<SocketAddr>,
         service: &mut S,
     ) -> bool {
         let mut decoded = std::mem::take(&mut self.scratch.decoded);
-        let is_answered = match target::parse(head.method_bytes, head.target, &mut decoded) {
+        match target::parse(head.method_bytes, head.target, &mut decoded) {
             // First, whatever the method: nothing says that what follows a malformed line is a request (RFC 9112 section 3).
             Err(error) if error.is_grammar() => {
                 self.persistence = Persistence::Close;
                 self.ends = true;
                 self.refusal(error.status(), error.why());
-                true
             }
             // RFC 9110 section 9.1.
             _ if matches!(head.method, Method::Other | Method::Connect) => {
                 self.refusal(501, "this server does not know the method");
-                true
             }
             // RFC 9110 section 15.5.14.
             _ if !is_whole && matches!(head.method, Method::Get | Method::Head) => {
                 self.refusal(413, "the request body is longer than this server reads");
-                true
             }
             Ok(Target::Asterisk) => {
                 Drawing::start(&mut self.scratch.batch, 204, self.moment, self.persistence).allow(Methods::READ).end();
-                true
             }
             Ok(Target::Path { path, query, authority }) => {
                 let request = Request {
@@ -66,21 +64,38 @@ impl One<'_> {
                     path,
                     query: query.and_then(|query| std::str::from_utf8(query).ok()),
                     fields: head.fields,
-                    peer,
+                    peer: self.peer,
                     local,
                     unix_seconds: self.moment.unix_seconds,
                     generation: self.moment.generation,
                     params: &[],
                 };
-                self.found(&request, service)
+                let is_answered = self.found(&request, service);
+                if is_answered {
+                    self.tell(Some(&request), service);
+                }
+                self.scratch.decoded = decoded;
+                return is_answered;
             }
-            Err(error) => {
-                self.refusal(error.status(), error.why());
-                true
-            }
-        };
+            Err(error) => self.refusal(error.status(), error.why()),
+        }
         self.scratch.decoded = decoded;
-        is_answered
+        self.tell(None, service);
+        true
+    }
+
+    /// Refuses a request that nothing was looked for.
+    pub(super) fn refuse<S: Service>(&mut self, refusal: Refusal, service: &mut S) {
+        self.refusal(refusal.status, refusal.why);
+        self.tell(None, service);
+    }
+
+    /// Tells the service what has just been drawn.
+    fn tell<S: Service>(&self, request: Option<&Request<'_>>, service: &mut S) {
+        if let Some(plan) = self.scratch.batch.plans.last() {
+            let Plan { status, body_bytes, .. } = *plan;
+            service.answered(&Answer { request, head: self.head, status, body_bytes, peer: self.peer });
+        }
     }
 
     fn found<S: Service>(&mut self, request: &Request<'_>, service: &mut S) -> bool {
@@ -233,7 +248,7 @@ impl One<'_> {
         }
     }
 
-    pub(super) fn refusal(&mut self, status: u16, why: &str) {
+    fn refusal(&mut self, status: u16, why: &str) {
         let retry_after: &[u8] = if status == 503 { b"Retry-After: 1\r\n" } else { b"" };
         self.refusal_with(status, why, |drawing| drawing.lines(retry_after));
     }

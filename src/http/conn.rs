@@ -59,6 +59,8 @@ pub struct Moment {
     pub is_draining: bool,
     /// The number of the content that answers.
     pub generation: u64,
+    /// Says what time it is while a turn goes on: then each answer has a line `Server-Timing`.
+    pub clock: Option<fn() -> u64>,
 }
 
 /// What [`Conn::on`] works with.
@@ -174,6 +176,21 @@ pub enum Closed {
     ProxyHeader,
 }
 
+/// What a connection is doing, for whoever looks on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activity {
+    /// A request has begun to come.
+    Reading,
+    /// A request waits for its content.
+    Waiting,
+    /// Answers are on their way.
+    Sending,
+    /// No request is under way.
+    Idle,
+    /// The last answer has left, and the client has not closed its side.
+    Lingering,
+}
+
 #[derive(Debug)]
 enum Phase {
     Receiving,
@@ -228,7 +245,8 @@ pub struct Conn {
     is_batch_of_head: bool,
     /// Bytes of requests that are not whole or whose turn has not come.
     pending: Vec<u8>,
-    /// When the head (or body) under way began, or the last answer before it had left; [`NEVER`]: none has begun.
+    /// When the head (or body) under way began, or the last answer before it had left; [`NEVER`]: none has begun. Of a request
+    /// that waits for its content: when it was read.
     since: u64,
     deadline: u64,
     /// Bytes that the client took in this send window.
@@ -311,6 +329,17 @@ impl Conn {
         matches!((&self.phase, &self.reading), (Phase::Receiving, Reading::Head { .. })) && self.pending.is_empty()
     }
 
+    /// What it is doing.
+    pub fn activity(&self) -> Activity {
+        match self.phase {
+            Phase::Receiving if self.is_idle() => Activity::Idle,
+            Phase::Receiving => Activity::Reading,
+            Phase::Preparing => Activity::Waiting,
+            Phase::Sending => Activity::Sending,
+            Phase::Lingering { .. } => Activity::Lingering,
+        }
+    }
+
     /// Memory of the requests that wait to be read or answered.
     #[cfg(test)]
     pub(crate) fn pending_bytes(&self) -> usize {
@@ -327,7 +356,7 @@ impl Conn {
             (Phase::Receiving | Phase::Preparing, Input::TurnedAway) => {
                 self.phase = Phase::Receiving;
                 let refusal = Refusal { status: 503, why: "too many connections from this address" };
-                self.answer_last(refusal, false, env)
+                self.answer_last(refusal, false, &[], env)
             }
             (Phase::Sending, Input::Sent { bytes, is_all }) => {
                 self.window_bytes += bytes;
@@ -336,11 +365,11 @@ impl Conn {
             (Phase::Sending, Input::Tick) => self.sending_tick(env),
             (Phase::Sending, Input::Failed) => {
                 let refusal = Refusal { status: 500, why: "the content is gone" };
-                self.answer_last(refusal, self.is_batch_of_head, env)
+                self.answer_last(refusal, self.is_batch_of_head, &[], env)
             }
             (Phase::Sending, Input::Unready) => {
                 let refusal = Refusal { status: 503, why: "the content was not ready in time" };
-                self.answer_last(refusal, self.is_batch_of_head, env)
+                self.answer_last(refusal, self.is_batch_of_head, &[], env)
             }
             (Phase::Sending, Input::Held) => {
                 self.window_bytes = 0;
@@ -475,7 +504,7 @@ impl Conn {
                     Some(skipped) => at += skipped,
                     None => {
                         let refusal = Refusal { status: 400, why: "too many empty lines before the request line" };
-                        return self.refuse(refusal, false, env);
+                        return self.refuse(refusal, false, &[], env);
                     }
                 }
             }
@@ -497,21 +526,23 @@ impl Conn {
                     }
                     return Keep::rest(at..bytes.len());
                 }
-                Parsed::Refused(refusal) => return self.refuse(refusal, is_of_head(view), env),
+                Parsed::Refused(refusal) => return self.refuse(refusal, is_of_head(view), view, env),
                 Parsed::NewerMinor(_) => {
                     let refusal = Refusal { status: 400, why: "the HTTP version is malformed" };
-                    return self.refuse(refusal, is_of_head(view), env);
+                    return self.refuse(refusal, is_of_head(view), view, env);
                 }
             };
             let body_start = at + head.len;
+            let read = &view[..head.len];
             let (is_whole, consumed) = match self.body(&head, &bytes[body_start..], env) {
                 Body::Read(consumed) => (true, consumed),
                 Body::Partial => return Keep { head: at..body_start, rest: body_start..body_start },
                 Body::TooLong => (false, 0),
-                Body::Refused(refusal) => return self.refuse(refusal, head.method == Method::Head, env),
+                Body::Refused(refusal) => return self.refuse(refusal, head.method == Method::Head, read, env),
             };
             let next = body_start + consumed;
-            match self.answer(&head, is_whole, next == bytes.len(), env) {
+            let is_first_try = self.attempts == 0;
+            match self.answer(&head, read, is_whole, next == bytes.len(), env) {
                 Answered::Goes => {
                     at = next;
                     self.reading = FRESH_HEAD;
@@ -524,6 +555,9 @@ impl Conn {
                     if env.scratch.batch.is_empty() {
                         self.phase = Phase::Preparing;
                         self.attempts += 1;
+                        if is_first_try {
+                            self.since = env.moment.nanos;
+                        }
                     }
                     return Keep { head: at..body_start, rest: next..bytes.len() };
                 }
@@ -584,12 +618,15 @@ impl Conn {
     fn answer<S: Service>(
         &mut self,
         head: &Head<'_, '_>,
+        read: &[u8],
         is_whole: bool,
         is_last_read: bool,
         env: &mut Env<'_, S>,
     ) -> Answered {
         if env.scratch.batch.plans.is_empty() {
             self.is_batch_of_head = head.method == Method::Head;
+            // What came behind one that waited was read with it.
+            env.scratch.batch.since = if self.attempts > 0 { self.since } else { env.moment.nanos };
         }
         let server_ends = !is_whole || (env.moment.is_draining && is_last_read);
         let persistence = match (head.verdict.keep_alive && !server_ends, head.is_http_10) {
@@ -603,14 +640,17 @@ impl Conn {
             with_body: head.method != Method::Head,
             scratch: &mut *env.scratch,
             ends: persistence == Persistence::Close,
+            head: read,
+            peer: self.peer.get(),
         };
         if self.asked_generation != env.moment.generation {
             self.asked_generation = env.moment.generation;
             self.attempts = 0;
         }
         if self.attempts > PREPARE_ATTEMPTS_MAX {
-            one.refusal(503, "the content could not be made ready");
-        } else if !one.request(head, is_whole, self.peer.get(), env.local, &mut *env.service) {
+            let refusal = Refusal { status: 503, why: "the content could not be made ready" };
+            one.refuse(refusal, &mut *env.service);
+        } else if !one.request(head, is_whole, env.local, &mut *env.service) {
             return Answered::Waits;
         }
         if !one.ends {
@@ -623,16 +663,22 @@ impl Conn {
         Answered::Ends
     }
 
-    /// Answers a request that cannot be read; nothing after it can be either.
-    fn refuse<S: Service>(&mut self, refusal: Refusal, is_of_head: bool, env: &mut Env<'_, S>) -> Keep {
+    /// Answers a request that cannot be read; nothing after it can be either. `read` is what there is of it.
+    fn refuse<S: Service>(&mut self, refusal: Refusal, is_of_head: bool, read: &[u8], env: &mut Env<'_, S>) -> Keep {
+        if env.scratch.batch.plans.is_empty() {
+            let has_waited = matches!(self.phase, Phase::Preparing);
+            env.scratch.batch.since = if has_waited { self.since } else { env.moment.nanos };
+        }
         let mut one = One {
             moment: env.moment,
             persistence: Persistence::Close,
             with_body: !is_of_head,
             scratch: &mut *env.scratch,
             ends: true,
+            head: read,
+            peer: self.peer.get(),
         };
-        one.refusal(refusal.status, refusal.why);
+        one.refuse(refusal, &mut *env.service);
         // Only the protocol's own refusals come here, so the status says which limit it was.
         env.scratch.batch.reached = match (refusal.status, &self.reading) {
             (408, Reading::Head { .. }) => Some(Reached::HeadTime),
@@ -687,14 +733,20 @@ impl Conn {
 
     /// Gives up the request at the front of `pending`: one last answer instead of its own.
     fn give_up<S: Service>(&mut self, status: u16, why: &'static str, env: &mut Env<'_, S>) -> Step {
-        let is_of_head = is_of_head(&self.pending);
-        self.answer_last(Refusal { status, why }, is_of_head, env)
+        let read = std::mem::take(&mut self.pending);
+        self.answer_last(Refusal { status, why }, is_of_head(&read), &read, env)
     }
 
     /// One last answer instead of all that is under way.
-    fn answer_last<S: Service>(&mut self, refusal: Refusal, is_of_head: bool, env: &mut Env<'_, S>) -> Step {
+    fn answer_last<S: Service>(
+        &mut self,
+        refusal: Refusal,
+        is_of_head: bool,
+        read: &[u8],
+        env: &mut Env<'_, S>,
+    ) -> Step {
         env.scratch.batch.clear();
-        self.refuse(refusal, is_of_head, env);
+        self.refuse(refusal, is_of_head, read, env);
         self.pending = Vec::new();
         self.step(env)
     }

@@ -15,6 +15,8 @@ use crate::limits::RECEIVE_BYTES;
 mod proxied;
 #[path = "conn_tests/time.rs"]
 mod time;
+#[path = "conn_tests/told.rs"]
+mod told;
 
 const SECOND: u64 = 1_000_000_000;
 const START: u64 = 1_000 * SECOND;
@@ -34,6 +36,8 @@ struct Fake {
     ready: Option<Ready>,
     /// Methods and paths that were answered by other than a wait.
     finds: Vec<String>,
+    /// Every answer that was told: its request line, the path that was looked for, status and bytes of the body.
+    told: Vec<(String, Option<String>, u16, u64)>,
 }
 
 impl Fake {
@@ -116,6 +120,12 @@ impl Service for Fake {
     fn ready(&mut self, _span: Span) -> Ready {
         self.ready.take().unwrap_or(Ready::Now)
     }
+
+    fn answered(&mut self, answer: &super::super::service::Answer<'_>) {
+        let line = String::from_utf8_lossy(answer.request_line()).into_owned();
+        let path = answer.request.map(|request| request.path().to_owned());
+        self.told.push((line, path, answer.status, answer.body_bytes));
+    }
 }
 
 /// What lies in the fake's file.
@@ -152,8 +162,14 @@ struct Run {
 
 impl Run {
     fn new(limits: &Limits) -> Run {
-        let moment =
-            Moment { nanos: START, unix_seconds: NOW, date: date::write(NOW), is_draining: false, generation: 1 };
+        let moment = Moment {
+            nanos: START,
+            unix_seconds: NOW,
+            date: date::write(NOW),
+            is_draining: false,
+            generation: 1,
+            clock: None,
+        };
         Run {
             conn: Conn::new(None, &moment, limits),
             fake: Fake::default(),
@@ -179,6 +195,10 @@ impl Run {
             scratch: &mut self.scratch,
             local: None,
         };
+        if matches!(input, Input::Failed | Input::Unready) {
+            // Another answer comes in the place of those.
+            env.service.told.clear();
+        }
         let step = self.conn.on(input, &mut env);
         let bound = self.limits.head_bytes_max + RECEIVE_BYTES;
         assert!(self.conn.pending.len() <= bound, "{} bytes are kept", self.conn.pending.len());
@@ -269,6 +289,9 @@ impl Run {
             }
         }
         assert_eq!(next_part as usize, batch.parts.len());
+        let drawn = batch.plans.iter().filter(|plan| plan.status != 100).map(|plan| (plan.status, plan.body_bytes));
+        let told = self.fake.told.drain(..).map(|told| (told.2, told.3));
+        assert!(drawn.eq(told), "the service hears of each answer once");
         total
     }
 

@@ -147,9 +147,11 @@ pub enum Known {
     IfUnmodifiedSince,
     IfRange,
     Range,
+    Referer,
+    UserAgent,
 }
 
-const KNOWN: [(Known, &str); 12] = [
+const KNOWN: [(Known, &str); 14] = [
     (Known::Host, "host"),
     (Known::Connection, "connection"),
     (Known::ContentLength, "content-length"),
@@ -162,6 +164,8 @@ const KNOWN: [(Known, &str); 12] = [
     (Known::IfUnmodifiedSince, "if-unmodified-since"),
     (Known::IfRange, "if-range"),
     (Known::Range, "range"),
+    (Known::Referer, "referer"),
+    (Known::UserAgent, "user-agent"),
 ];
 
 impl Known {
@@ -181,6 +185,8 @@ impl Known {
             (17, b'i') => Known::IfModifiedSince,
             (19, b'i') => Known::IfUnmodifiedSince,
             (5, b'r') => Known::Range,
+            (7, b'r') => Known::Referer,
+            (10, b'u') => Known::UserAgent,
             _ => return None,
         };
         name.eq_ignore_ascii_case(known.name()).then_some(known)

@@ -58,6 +58,9 @@ impl<'b> Drawing<'b> {
             Persistence::KeepAlive => b"\r\nConnection: keep-alive\r\n",
             Persistence::Close => b"\r\nConnection: close\r\n",
         });
+        if let Some(clock) = moment.clock {
+            write_timing(out, clock().saturating_sub(batch.since));
+        }
         Drawing { batch, head_start, first_part, status }
     }
 
@@ -152,6 +155,16 @@ impl<'b> Drawing<'b> {
         let parts = self.first_part as u32..batch.parts.len() as u32;
         batch.plans.push(Plan { status: self.status, parts, head_bytes, body_bytes });
     }
+}
+
+/// Adds `Server-Timing`, in milliseconds with three decimals.
+fn write_timing(out: &mut Vec<u8>, nanos: u64) {
+    out.extend_from_slice(b"Server-Timing: app;dur=");
+    write_decimal(out, nanos / 1_000_000);
+    let micros = nanos / 1000 % 1000;
+    out.push(b'.');
+    out.extend([100, 10, 1].map(|place| b'0' + (micros / place % 10) as u8));
+    out.extend_from_slice(b"\r\n");
 }
 
 /// A stored representation in full, its head alone when `with_body` is not set.

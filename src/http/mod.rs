@@ -27,10 +27,10 @@ pub mod response;
 pub mod service;
 pub mod target;
 
-pub use conn::{Closed, Conn, Env, Input, Moment, Scratch, Step};
+pub use conn::{Activity, Closed, Conn, Env, Input, Moment, Scratch, Step};
 pub use encoding::Encoding;
 pub use method::{Method, Methods};
 pub use plan::{Batch, Part, Plan, Reached, SourceId, Span};
 pub use request::Request;
 pub use response::Response;
-pub use service::{Found, Piece, Ready, Service, Stored};
+pub use service::{Answer, Found, Piece, Ready, Service, Stored};

@@ -77,6 +77,9 @@ pub struct Batch {
     pub plans: Vec<Plan>,
     /// The limit that the last answer is about.
     pub reached: Option<Reached>,
+    /// When its requests were read, in nanoseconds of [`super::Moment::nanos`]: the first of them, which may have waited for its
+    /// content since.
+    pub since: u64,
 }
 
 impl Batch {

@@ -63,6 +63,11 @@ impl<'a> Request<'a> {
         self.fields.all()
     }
 
+    /// The value of the first line of a field that the server itself looks at.
+    pub(crate) fn known(&self, known: Known) -> Option<&'a [u8]> {
+        self.fields.first(known)
+    }
+
     /// The address of the client; `None` on a unix socket.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer

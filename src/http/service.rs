@@ -6,6 +6,7 @@ use super::method::Methods;
 use super::plan::Span;
 use super::request::Request;
 use super::response::Response;
+use std::net::SocketAddr;
 use std::ops::Range;
 
 /// Finds answers. One per worker, called on its loop, so it must not block.
@@ -15,6 +16,40 @@ pub trait Service {
 
     /// Whether every byte of `span` may be sent now: checked, open, resident.
     fn ready(&mut self, span: Span) -> Ready;
+
+    /// An answer has been drawn: once for each, refusals too, right after the last question about it. (100 Continue is none.
+    /// One that cannot be sent in the end has another in its place, and that is told as well.) For whoever counts or keeps a
+    /// log; it is on the way of every request.
+    fn answered(&mut self, _answer: &Answer<'_>) {}
+}
+
+/// An answer that was drawn, and what it is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<'a> {
+    /// The request. `None`: it was refused before anything was looked for, most of the time since it could not be read.
+    pub request: Option<&'a Request<'a>>,
+    /// What was read of the request, from its first byte on: its head, or what there was of one. Empty when nobody knows any
+    /// more, or nothing came.
+    pub head: &'a [u8],
+    /// Status code.
+    pub status: u16,
+    /// Bytes of the body that it sends (0 for HEAD, 204, 304).
+    pub body_bytes: u64,
+    /// The client's address: the other end's, or what a proxy said of it; `None` on a unix socket.
+    pub peer: Option<SocketAddr>,
+}
+
+/// Bytes of a head that are searched for the end of its first line, when that is asked for.
+const REQUEST_LINE_BYTES_MAX: usize = 16 * 1024;
+
+impl<'a> Answer<'a> {
+    /// The request line as it came, without its end; cut when there is more of it than anybody reads. Whatever a client
+    /// sends may be in it.
+    pub fn request_line(&self) -> &'a [u8] {
+        let head = &self.head[..self.head.len().min(REQUEST_LINE_BYTES_MAX)];
+        let line = memchr::memchr(b'\n', head).map_or(head, |end| &head[..end]);
+        line.strip_suffix(b"\r").unwrap_or(line)
+    }
 }
 
 /// What was found for a request.

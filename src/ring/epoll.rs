@@ -26,7 +26,7 @@ use crate::limits::{CONNECTIONS_RESERVED, RECEIVE_BYTES};
 use crate::sys::epoll::{self, Event, flag};
 use crate::sys::file::Resident;
 use crate::sys::socket::{Accepting, BACKLOG_CONNECTIONS};
-use crate::sys::{self, Listener, Socket};
+use crate::sys::{self, Listener, Socket, time};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsFd;
@@ -443,6 +443,10 @@ impl Ring for Epoll {
 
     fn now(&self) -> Now {
         self.now
+    }
+
+    fn clock(&self) -> u64 {
+        time::nanos()
     }
 
     fn waker(&self) -> Doorbell {

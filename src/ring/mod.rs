@@ -134,6 +134,8 @@ pub(crate) trait Ring {
     fn received(&self) -> &[u8];
     /// The time, as read in this turn.
     fn now(&self) -> Now;
+    /// The clock of [`Now::nanos`], read at this moment.
+    fn clock(&self) -> u64;
     /// A handle that makes `turn` return with [`Completion::Woken`].
     fn waker(&self) -> Self::Waker;
     /// The backend's name as `--backend` and the log write it.

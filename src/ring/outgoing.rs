@@ -58,6 +58,9 @@ pub(crate) struct Outgoing {
     colds: u8,
     /// What leaves next is sent without asking whether it is in memory.
     is_trusted: bool,
+    /// Of whoever sends, to find it again when all has left: when it was asked for, and how many answers it is.
+    pub(crate) since: u64,
+    pub(crate) answers: u32,
 }
 
 /// The bytes of a file that leave next, and what leaves before them.
@@ -78,6 +81,8 @@ impl Outgoing {
         self.piece_done = 0;
         self.colds = 0;
         self.is_trusted = false;
+        self.since = 0;
+        self.answers = 0;
     }
 
     /// The first span of a file on a disk that has not left, if memory in front of it is shorter than `within`.

@@ -515,6 +515,10 @@ impl Ring for Sim {
         self.now
     }
 
+    fn clock(&self) -> u64 {
+        self.now.nanos
+    }
+
     fn waker(&self) -> SimWaker {
         self.waker.clone()
     }

@@ -30,7 +30,7 @@ use crate::limits::{CONNECTIONS_RESERVED, RECEIVE_BYTES};
 use crate::sys::file::Resident;
 use crate::sys::socket::{Accepting, BACKLOG_CONNECTIONS, is_of_one_connection};
 use crate::sys::uring::{Event, Features, Interest, Kernel, Operation, Outcome, Times};
-use crate::sys::{self, Listener, Peer, Socket};
+use crate::sys::{self, Listener, Peer, Socket, time};
 use operations::{Kind, NO_RECORD, Operations};
 use std::collections::VecDeque;
 use std::io;
@@ -714,6 +714,10 @@ impl Ring for Uring {
 
     fn now(&self) -> Now {
         self.now
+    }
+
+    fn clock(&self) -> u64 {
+        time::nanos()
     }
 
     fn waker(&self) -> Doorbell {

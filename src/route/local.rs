@@ -17,6 +17,8 @@ pub(crate) struct Local {
     /// The payload that the workload of the last request is about, until it is run.
     pub(super) asked: Option<Asked>,
     pub(super) desk: Desk,
+    /// What answered the last request, or has its path and not its method: a number of [`Router::named`].
+    pub(crate) chosen: Option<u16>,
     /// What went wrong in the last request that failed or panicked, for the log; the server takes it out.
     pub(crate) failure: Option<String>,
 }
@@ -25,8 +27,9 @@ impl Router {
     /// Fresh state for one worker.
     pub(crate) fn local(&self) -> Local {
         let checked = self.sources().iter().map(|pack| pack.checked().without_waiting()).collect();
+        let (record, gathering) = (Record::default(), Gathering::default());
         let (asked, desk) = (None, Desk::default());
-        Local { checked, record: Record::default(), gathering: Gathering::default(), asked, desk, failure: None }
+        Local { checked, record, gathering, asked, desk, chosen: None, failure: None }
     }
 
     /// Time has passed: what of the packs' indexes was in memory is to be asked for again.

@@ -36,6 +36,7 @@ pub(crate) use local::Local;
 pub use mount::Mount;
 pub use pattern::PatternError;
 pub use router::Router;
+pub(crate) use router::{Kind, Named};
 pub(crate) use workload::Worked;
 pub use workload::{Halt, Payload, WORKLOAD_BYTES_MAX};
 

@@ -51,6 +51,7 @@ pub struct Mount {
     prefix: String,
     pack: Pack,
     files: Option<FileTable>,
+    source: Option<String>,
     /// Whole field lines, without Cache-Control.
     lines: Vec<u8>,
     cache_control: Vec<u8>,
@@ -80,6 +81,7 @@ impl Mount {
             prefix: prefix.to_owned(),
             pack,
             files: None,
+            source: None,
             lines: Vec::new(),
             cache_control: Vec::new(),
             says_immutable: true,
@@ -119,7 +121,15 @@ impl Mount {
 
     /// A pack whose external records are files of `files`.
     pub(crate) fn files(prefix: &str, pack: Pack, files: FileTable) -> Mount {
-        Mount { files: Some(files), ..Mount::pack(prefix, pack) }
+        let source = Some(files.root.display().to_string());
+        Mount { files: Some(files), source, ..Mount::pack(prefix, pack) }
+    }
+
+    /// Says where the pack is from, such as the path of its file: for people who look at what a server does (`admin` shows
+    /// it). A directory has its own path there.
+    pub fn source(mut self, name: impl Into<String>) -> Mount {
+        self.source = Some(name.into());
+        self
     }
 
     /// Adds a header to every answer from this mount, 304 and the answer to `OPTIONS` too. `Cache-Control` goes the way of
@@ -372,7 +382,7 @@ impl Mount {
             },
             None => None,
         };
-        let Mount { files, gather, workload, pack, .. } = self;
+        let Mount { files, source, gather, workload, pack, .. } = self;
         let site = Site {
             prefix,
             plain,
@@ -381,6 +391,7 @@ impl Mount {
             workload,
             slash_location,
             files,
+            source,
             fallback,
             gather,
             cors,
@@ -455,6 +466,8 @@ pub(super) struct Site {
     /// proxy that changes what is before it.
     pub(super) slash_location: String,
     pub(super) files: Option<FileTable>,
+    /// Where the pack is from, for people.
+    pub(super) source: Option<String>,
     pub(super) fallback: Option<Fallback>,
     pub(super) gather: Option<Gather>,
     pub(super) cors: Option<CorsLines>,

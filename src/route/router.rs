@@ -75,6 +75,24 @@ pub struct Router {
     error: Option<RouteError>,
 }
 
+/// What answers a request, by the name that people gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Named<'r> {
+    pub(crate) kind: Kind,
+    /// The pattern or the prefix.
+    pub(crate) label: &'r str,
+    /// Where its content is from.
+    pub(crate) source: Option<&'r str>,
+}
+
+/// What kind of thing answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Handler,
+    Pack,
+    Directory,
+}
+
 struct Route {
     method: Method,
     pattern: String,
@@ -155,6 +173,23 @@ impl Router {
         &self.packs
     }
 
+    /// Everything that can be [`Local::chosen`], by its number: the handlers, then the mounts.
+    pub(crate) fn named(&self) -> impl Iterator<Item = Named<'_>> {
+        let handlers =
+            self.routes.iter().map(|route| Named { kind: Kind::Handler, label: &route.pattern, source: None });
+        let mounts = self.sites.iter().map(|site| Named {
+            kind: if site.files.is_some() { Kind::Directory } else { Kind::Pack },
+            label: if site.prefix.is_empty() { "/" } else { &site.prefix },
+            source: site.source.as_deref(),
+        });
+        handlers.chain(mounts)
+    }
+
+    /// The packs of the mounts with what they are called.
+    pub(crate) fn mounted(&self) -> impl Iterator<Item = (Named<'_>, &Pack)> {
+        self.named().skip(self.routes.len()).zip(&self.packs)
+    }
+
     /// The mounts that have files outside their pack: number and files.
     pub(crate) fn file_tables(&self) -> impl Iterator<Item = (u32, &FileTable)> {
         let numbered = (0..).zip(&self.sites);
@@ -173,10 +208,12 @@ impl Router {
     ) -> Found {
         local.asked = None;
         let mut methods = Methods::NONE;
+        local.chosen = None;
         if !self.routes.is_empty() {
             let mut params = Params::new();
-            if let Some(route) = self.matching(request, &mut params, &mut methods) {
-                return self.run_route(route, &params, request, local);
+            let is_found = self.matching(request, &mut params, &mut methods, &mut local.chosen);
+            if let (true, Some(number)) = (is_found, local.chosen) {
+                return self.run_route(&self.routes[usize::from(number)], &params, request, local);
             }
         }
         match self.ask_mounts(local, files, request, stored) {
@@ -242,29 +279,34 @@ impl Router {
         Ok(())
     }
 
-    /// The most specific handler that has the path and the method. If there is none, `methods` has those of all handlers
-    /// that have the path.
-    fn matching<'p>(&self, request: &Request<'p>, params: &mut Params<'p>, methods: &mut Methods) -> Option<&Route> {
-        let mut found = None;
+    /// Whether a handler has the path and the method; `chosen` is the most specific one. If there is none, `methods` has those
+    /// of all handlers that have the path, and `chosen` is the first of these.
+    fn matching<'p>(
+        &self,
+        request: &Request<'p>,
+        params: &mut Params<'p>,
+        methods: &mut Methods,
+        chosen: &mut Option<u16>,
+    ) -> bool {
+        let mut is_found = false;
         let _ = self.tree.walk(request.path(), params, &mut |numbers| {
-            found = self.with_method(numbers, request.method());
-            if found.is_some() {
+            if let Some(number) = self.with_method(numbers, request.method()) {
+                *chosen = Some(number);
+                is_found = true;
                 return ControlFlow::Break(());
             }
             for &number in numbers {
                 *methods = methods.union(answered(self.routes[usize::from(number)].method));
             }
+            *chosen = chosen.or(numbers.first().copied());
             ControlFlow::Continue(())
         });
-        found
+        is_found
     }
 
     /// The handler of one pattern for a method. HEAD is answered by the one for GET unless it has its own.
-    fn with_method(&self, numbers: &[u16], method: Method) -> Option<&Route> {
-        let of = |method| {
-            let mut routes = numbers.iter().map(|&number| &self.routes[usize::from(number)]);
-            routes.find(|route| route.method == method)
-        };
+    fn with_method(&self, numbers: &[u16], method: Method) -> Option<u16> {
+        let of = |method| numbers.iter().copied().find(|&number| self.routes[usize::from(number)].method == method);
         of(method).or_else(|| if method == Method::Head { of(Method::Get) } else { None })
     }
 
@@ -286,16 +328,24 @@ impl Router {
         request: &Request<'_>,
         stored: &mut Stored,
     ) -> Found {
+        // Numbered behind the handlers: as many as there may be of both fit.
+        let numbered = |number: u16| Some((self.routes.len() + usize::from(number)) as u16);
+        let mut innermost = None;
         let mut node = self.tree.longest_prefix(request.path());
         while let Some(id) = node {
             for &number in self.tree.mounts(id) {
                 match self.ask_mount(number, local, files, request, stored) {
-                    Found::Missing => {}
-                    found => return found,
+                    Found::Missing => innermost = innermost.or(numbered(number)),
+                    found => {
+                        local.chosen = numbered(number);
+                        return found;
+                    }
                 }
             }
             node = self.tree.outer(id);
         }
+        // What is missing is missing in the mount that the path lies in, unless a handler has the path.
+        local.chosen = local.chosen.or(innermost);
         Found::Missing
     }
 

@@ -1,6 +1,7 @@
 //! From settings to running workers.
 #![forbid(unsafe_code)]
 
+use super::access::{AccessBatch, AccessLog, AccessOptions, RecorderSeed};
 use super::addresses::Addresses;
 use super::balance::{Door, Loads, Neighbours, Told};
 use super::content::{Content, Deliver};
@@ -10,6 +11,7 @@ use super::event::{self, Event, Reporter};
 use super::generation::Generation;
 use super::handle::{Handle, Mailbox};
 use super::listener::{self, ListenOptions, Place, Trust};
+use super::routes::RouteNames;
 use super::stats::WorkerStats;
 use super::tasks::TaskPool;
 use super::worker::{Listening, Message, Parts, Worker};
@@ -18,7 +20,7 @@ use crate::ring::choose::{Available, Backend};
 use crate::ring::{Ring, Wake, epoll::Epoll};
 use crate::route::Router;
 use crate::sys::socket::BufferSizes;
-use crate::sys::{Peer, Socket, process, thread};
+use crate::sys::{Peer, Socket, process, thread, time};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::fmt;
 use std::io::{self, Write};
@@ -55,12 +57,14 @@ impl Server {
             is_pinned: false,
             backend: Backend::Auto,
             limits: Limits::default(),
+            access: None,
             events: Box::new(|event: &Event| {
                 // When stderr is gone there is nobody left to tell.
                 let _ = writeln!(io::stderr(), "badgerserver: {event}");
             }),
             buffers: BufferSizes::default(),
             defer_accept: Duration::ZERO,
+            says_timing: false,
         }
     }
 }
@@ -103,8 +107,10 @@ pub struct Builder {
     backend: Backend,
     limits: Limits,
     events: event::Listener,
+    access: Option<AccessLog>,
     buffers: BufferSizes,
     defer_accept: Duration,
+    says_timing: bool,
 }
 
 impl fmt::Debug for Builder {
@@ -183,6 +189,32 @@ impl Builder {
         self
     }
 
+    /// Who is given a record of every answer, for an access log. The records come in batches, each of one worker and in the
+    /// order in which it answered, a quarter of a second after the answer at the latest.
+    ///
+    /// The hook is called on a thread of its own, so it may write to a disk or wait: that never holds up an answer. When it is
+    /// so slow that 16 batches of a worker wait for it (2 MiB of requests, or 16,000), further records are dropped and counted
+    /// in [`Stats::access_lines_dropped`](crate::Stats::access_lines_dropped). When the server stops, the hook is given what
+    /// is left and dropped; the server waits two seconds for that.
+    ///
+    /// ```no_run
+    /// use badgerserver::{AccessOptions, Router, Server};
+    ///
+    /// let mut bytes = 0;
+    /// Server::builder()
+    ///     .listen("127.0.0.1:8080")
+    ///     .on_access(AccessOptions::default(), move |batch| {
+    ///         bytes += batch.records().map(|record| record.body_bytes).sum::<u64>();
+    ///         println!("{} answers, {bytes} bytes so far", batch.len());
+    ///     })
+    ///     .run(Router::new().dir("/", "public")?)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn on_access(mut self, options: AccessOptions, hook: impl FnMut(&AccessBatch) + Send + 'static) -> Builder {
+        self.access = Some(AccessLog { options, hook: Box::new(hook) });
+        self
+    }
+
     /// Sizes of the kernel's buffers for each connection, in bytes, where the kernel is not to choose (it chooses better,
     /// except in tests of slow clients).
     pub fn socket_buffers(mut self, receive_bytes: Option<usize>, send_bytes: Option<usize>) -> Builder {
@@ -198,6 +230,14 @@ impl Builder {
     /// only the kernel's own queue bounds how many of them there are. So it is for where clients are trusted: behind a proxy.
     pub fn defer_accept(mut self, time: Duration) -> Builder {
         self.defer_accept = time;
+        self
+    }
+
+    /// Has every answer say how long it took: `Server-Timing: app;dur=0.123`, in milliseconds from the turn of the loop in which
+    /// its request was read to when its head was drawn. Browsers show it. It costs a look at the clock for each answer, and
+    /// tells strangers how busy the server is; so it is off as it comes.
+    pub fn server_timing(mut self, says_timing: bool) -> Builder {
+        self.says_timing = says_timing;
         self
     }
 
@@ -225,7 +265,8 @@ impl Builder {
         if self.listen.is_empty() {
             return Err(Error::NoListener);
         }
-        let generation = Arc::new(Generation::new(1, router).map_err(Error::Content)?);
+        let mut names = RouteNames::default();
+        let generation = Arc::new(Generation::new(1, router, &mut names).map_err(Error::Content)?);
         let mut limits = self.limits;
         // A connection is a descriptor, and files, packs and listeners need some too. Where the system does not say how many
         // there may be, accept tells when they are used up.
@@ -254,8 +295,10 @@ impl Builder {
         }
         let tasks = TaskPool::start().map_err(Error::Start)?;
         let events = event::start(self.events).map_err(Error::Start)?;
+        let access = self.access.map(|access| access.start(workers, events.clone())).transpose();
+        let (recorder, access) = access.map_err(Error::Start)?.unzip();
         let counts = Arc::new(Addresses::new(limits.connections_per_address_max));
-        let mut handle = Handle::new(addresses, workers, chosen.reason, Arc::clone(&generation));
+        let mut handle = Handle::new(addresses, workers, chosen.reason, &generation, names);
         handle.remember_listeners(shared);
         let loads = Arc::new(Loads::new(workers));
         let mut doors = Vec::with_capacity(workers);
@@ -272,6 +315,8 @@ impl Builder {
                 generation: Arc::clone(&generation),
                 tasks: tasks.clone(),
                 events: events.clone(),
+                recorder: recorder.clone(),
+                timing: self.says_timing.then_some(time::nanos as fn() -> u64),
             };
             let wake = match chosen.backend {
                 Available::Epoll => seat.start(&mut handle, Epoll::new)?,
@@ -288,6 +333,8 @@ impl Builder {
             (door.wake)();
         }
         handle.keep_files();
+        // Last, since it ends when the seed is gone too.
+        handle.remember_access(access);
         Ok(handle)
     }
 }
@@ -305,6 +352,9 @@ struct Seat {
     generation: Arc<Generation>,
     tasks: TaskPool,
     events: Sender<Event>,
+    /// There is an access log.
+    recorder: Option<RecorderSeed>,
+    timing: Option<fn() -> u64>,
 }
 
 /// Ends the wait of a worker's ring.
@@ -386,7 +436,8 @@ impl Seat {
         });
         let offload = self.tasks.offload();
         let open_files_max = self.limits.open_files_max;
-        let content = Content::new(self.generation, open_files_max, offload, deliver, Arc::clone(&stats));
+        let mut content = Content::new(self.generation, open_files_max, offload, deliver, Arc::clone(&stats));
+        content.recorder = self.recorder.map(|seed| seed.recorder(Arc::clone(&stats)));
         let reporter = Reporter::new(self.events);
         let neighbours = Neighbours::new(self.number, self.loads, self.hall, self.limits.connections_max);
         let parts = Parts {
@@ -398,6 +449,7 @@ impl Seat {
             inbox,
             stats,
             reporter,
+            timing: self.timing,
         };
         match Worker::new(ring, parts) {
             Ok(mut worker) => {

@@ -14,15 +14,18 @@
 //! ```
 #![forbid(unsafe_code)]
 
+use super::access::Recorder;
 use super::event::Event;
 use super::generation::{Generation, LocalGeneration};
+use super::hottest::Hottest;
 use super::open_files::OpenFiles;
 use super::planted::planted;
+use super::routes;
 use super::slots::SlotId;
 use super::stats::WorkerStats;
 use super::tasks::{Lane, Offload, Task};
 use super::worker::COPY_BYTES_MAX;
-use crate::http::{Found, Ready, Request, Service, SourceId, Span, Stored};
+use crate::http::{Answer, Found, Ready, Request, Service, SourceId, Span, Stored};
 use crate::pack::{LookupError, Pack, ReadError};
 use crate::ring::outgoing::Pin;
 use crate::route::{FileState, Files};
@@ -158,8 +161,11 @@ pub(crate) struct Content {
     offload: Offload,
     deliver: Deliver,
     pub(crate) stats: Arc<WorkerStats>,
+    pub(crate) hottest: Hottest,
     /// To be told; the worker empties it.
     pub(crate) events: Vec<Event>,
+    /// Keeps the access log, if there is one.
+    pub(crate) recorder: Option<Recorder>,
 }
 
 impl Content {
@@ -181,7 +187,9 @@ impl Content {
             offload,
             deliver,
             stats,
+            hottest: Hottest::default(),
             events: Vec::new(),
+            recorder: None,
         }
     }
 
@@ -537,6 +545,22 @@ impl Service for Content {
             (self.offload)(lane, task(&self.generation.shared, key, &self.deliver, work))
         });
         if is_waiting { Ready::Wait } else { Ready::Busy }
+    }
+
+    fn answered(&mut self, answer: &Answer<'_>) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.answered(answer);
+        }
+        let row = match answer.request {
+            // The last lookup was the one for this request.
+            Some(request) => {
+                self.hottest.see(request.path());
+                self.generation.row()
+            }
+            None => routes::REFUSED,
+        };
+        self.stats.answered(answer.status);
+        self.stats.routes.add(row, answer.status, answer.body_bytes);
     }
 }
 

@@ -48,6 +48,11 @@ pub enum Event {
         /// The number of the content.
         generation: u64,
     },
+    /// The hook of the access log panicked; it is given the next records all the same.
+    AccessHookPanicked {
+        /// How many records it was given.
+        records: u64,
+    },
     /// More happened in this second than is worth a line each.
     Suppressed {
         /// Events left out.
@@ -81,6 +86,9 @@ impl fmt::Display for Event {
                 }
             }
             Event::Swapped { generation } => write!(f, "serving content generation {generation}"),
+            Event::AccessHookPanicked { records } => {
+                write!(f, "the hook of the access log panicked over {records} records; it is given the next ones")
+            }
             Event::Suppressed { count } => write!(f, "{count} more messages in this second"),
         }
     }

@@ -1,9 +1,10 @@
 //! One state of the content: a router with its files. Workers share it by one `Arc` each and count their uses plainly.
 #![forbid(unsafe_code)]
 
+use super::routes::{self, RouteNames};
 use crate::pack::Pack;
 use crate::ring::outgoing::Pin;
-use crate::route::{FileTable, Local, Router};
+use crate::route::{FileTable, Local, Named, Router};
 use crate::sys::ContentFile;
 use crate::sys::file::Directory;
 use std::io;
@@ -20,12 +21,14 @@ pub(crate) struct Generation {
     files: Vec<Arc<ContentFile>>,
     /// The roots of the mounted directories, with the numbers of their mounts.
     roots: Vec<(u32, Directory)>,
+    /// Where answers are counted, by what the router chose.
+    rows: Box<[u8]>,
 }
 
 impl Generation {
     /// # Errors
     /// A mounted directory that is gone, a pack that cannot be read.
-    pub(crate) fn new(number: u64, router: Router) -> io::Result<Generation> {
+    pub(crate) fn new(number: u64, router: Router, names: &mut RouteNames) -> io::Result<Generation> {
         let files = router.sources().iter().map(file_of).collect::<io::Result<_>>()?;
         let open = |(mount, table): (u32, &FileTable)| match Directory::open(&table.root) {
             Ok(root) => Ok((mount, root)),
@@ -35,7 +38,13 @@ impl Generation {
             }
         };
         let roots = router.file_tables().map(open).collect::<io::Result<_>>()?;
-        Ok(Generation { number, router, files, roots })
+        let rows = names.rows(&router);
+        Ok(Generation { number, router, files, roots, rows })
+    }
+
+    /// The packs, each with the name of its mount and its file.
+    pub(crate) fn packs(&self) -> impl Iterator<Item = (Named<'_>, &Pack, &Arc<ContentFile>)> {
+        self.router.mounted().zip(&self.files).map(|((named, pack), file)| (named, pack, file))
     }
 
     /// Opens a file of a mounted directory.
@@ -79,5 +88,11 @@ impl LocalGeneration {
         let local = shared.router.local();
         let pins = shared.files.iter().map(|file| Rc::new(Arc::clone(file))).collect();
         LocalGeneration { shared, local, pins }
+    }
+
+    /// Where the answer to the last request that was looked for is counted.
+    pub(crate) fn row(&self) -> u8 {
+        let row = self.local.chosen.and_then(|number| self.shared.rows.get(usize::from(number)));
+        row.copied().unwrap_or(routes::NONE)
     }
 }

@@ -1,17 +1,23 @@
 //! A running server, as the one who started it sees it.
 #![forbid(unsafe_code)]
 
+use super::access::AccessThread;
 use super::builder::Address;
 use super::error::Error;
 use super::generation::Generation;
+use super::latency::LatencyTotal;
+use super::look::Look;
+use super::routes::{RouteNames, RouteTotal};
 use super::stats::{Stats, WorkerStats};
 use super::worker::Message;
 use crate::route::Router;
-use crate::sys;
+use crate::sys::thread::ThreadClock;
+use crate::sys::{self, time};
 use crossbeam_channel::{RecvTimeoutError, Sender, unbounded};
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -24,15 +30,18 @@ pub(crate) struct Mailbox {
     sender: Sender<Message>,
     wake: Box<dyn Fn() + Send + Sync>,
     stats: Arc<WorkerStats>,
+    /// The processor time of its thread.
+    clock: Option<ThreadClock>,
 }
 
 impl Mailbox {
+    /// Called on the worker's own thread.
     pub(crate) fn new(
         sender: Sender<Message>,
         wake: impl Fn() + Send + Sync + 'static,
         stats: Arc<WorkerStats>,
     ) -> Mailbox {
-        Mailbox { sender, wake: Box::new(wake), stats }
+        Mailbox { sender, wake: Box::new(wake), stats, clock: ThreadClock::of_this() }
     }
 
     fn send(&self, message: Message) {
@@ -40,6 +49,24 @@ impl Mailbox {
         let _ = self.sender.send(message);
         (self.wake)();
     }
+}
+
+/// What a server has done and is doing, for whoever shows it.
+pub(crate) struct Seen {
+    pub(crate) generation: u64,
+    pub(crate) workers: Vec<SeenWorker>,
+    pub(crate) routes: Vec<RouteTotal>,
+    pub(crate) latency: LatencyTotal,
+    /// `None`: all workers have ended.
+    pub(crate) content: Option<Arc<Generation>>,
+}
+
+pub(crate) struct SeenWorker {
+    /// `None`: the system does not say, or it has ended.
+    pub(crate) cpu_nanos: Option<u64>,
+    pub(crate) busy_nanos: u64,
+    /// `None`: it has not answered in time.
+    pub(crate) look: Option<Look>,
 }
 
 /// How many workers have ended, and how.
@@ -92,10 +119,22 @@ pub struct Handle {
     mailboxes: Vec<Mailbox>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     exits: Arc<Exits>,
-    /// The number of the newest generation.
-    generation: Mutex<u64>,
+    newest: Mutex<Newest>,
+    is_draining: AtomicBool,
+    /// Seconds since 1970-01-01 UTC.
+    started: f64,
     /// Those of the addresses. Weak, so that they close when the last worker has let go of them.
     listeners: Vec<Weak<sys::Listener>>,
+    access: Option<AccessThread>,
+}
+
+/// The newest content.
+struct Newest {
+    number: u64,
+    /// Weak: the workers have it.
+    generation: Weak<Generation>,
+    /// The names under which answers are counted.
+    names: RouteNames,
 }
 
 impl fmt::Debug for Handle {
@@ -107,7 +146,14 @@ impl fmt::Debug for Handle {
 }
 
 impl Handle {
-    pub(crate) fn new(addresses: Vec<Address>, workers: usize, reason: String, generation: Arc<Generation>) -> Handle {
+    pub(crate) fn new(
+        addresses: Vec<Address>,
+        workers: usize,
+        reason: String,
+        generation: &Arc<Generation>,
+        names: RouteNames,
+    ) -> Handle {
+        let newest = Newest { number: generation.number, generation: Arc::downgrade(generation), names };
         Handle {
             addresses,
             backend: "",
@@ -115,13 +161,20 @@ impl Handle {
             mailboxes: Vec::with_capacity(workers),
             threads: Mutex::new(Vec::with_capacity(workers)),
             exits: Arc::default(),
-            generation: Mutex::new(generation.number),
+            newest: Mutex::new(newest),
+            is_draining: AtomicBool::new(false),
+            started: time::unix_time(),
             listeners: Vec::new(),
+            access: None,
         }
     }
 
     pub(crate) fn remember_listeners(&mut self, listeners: Vec<Weak<sys::Listener>>) {
         self.listeners = listeners;
+    }
+
+    pub(crate) fn remember_access(&mut self, access: Option<AccessThread>) {
+        self.access = access;
     }
 
     pub(crate) fn exit(&self) -> Exit {
@@ -183,13 +236,61 @@ impl Handle {
     pub fn swap(&self, router: Router) -> Result<u64, Error> {
         router.validate().map_err(Error::Route)?;
         // Held to the end, so that every worker sees the generations in their order.
-        let mut newest = lock(&self.generation);
-        let generation = Arc::new(Generation::new(*newest + 1, router).map_err(Error::Content)?);
-        *newest = generation.number;
+        let mut newest = lock(&self.newest);
+        let number = newest.number + 1;
+        let generation = Arc::new(Generation::new(number, router, &mut newest.names).map_err(Error::Content)?);
+        newest.number = number;
+        newest.generation = Arc::downgrade(&generation);
         for mailbox in &self.mailboxes {
             mailbox.send(Message::Swap(Arc::clone(&generation)));
         }
-        Ok(*newest)
+        Ok(number)
+    }
+
+    /// The number of the newest content: 1 at first, one more for each [`swap`](Handle::swap).
+    pub fn generation(&self) -> u64 {
+        lock(&self.newest).number
+    }
+
+    /// Whether it has been told to stop: it accepts no more.
+    pub fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::Relaxed)
+    }
+
+    /// When it started: seconds since 1970-01-01 UTC.
+    pub(crate) fn started(&self) -> f64 {
+        self.started
+    }
+
+    /// Everything that is counted, and what the workers say of themselves within this time.
+    pub(crate) fn seen(&self, within: Duration) -> Seen {
+        let (sender, answers) = unbounded();
+        for (number, mailbox) in self.mailboxes.iter().enumerate() {
+            mailbox.send(Message::Look(number, sender.clone()));
+        }
+        drop(sender);
+        let mut looks: Vec<Option<Look>> = self.mailboxes.iter().map(|_| None).collect();
+        let until = time::nanos().saturating_add(u64::try_from(within.as_nanos()).unwrap_or(u64::MAX));
+        // It ends when all have answered, or have ended.
+        while let Ok((number, look)) = answers.recv_timeout(Duration::from_nanos(until.saturating_sub(time::nanos()))) {
+            looks[number] = Some(look);
+        }
+        // Read behind the answers: what a worker counted before it answered is in it.
+        let mut latency = LatencyTotal::default();
+        self.mailboxes.iter().for_each(|mailbox| latency.add(&mailbox.stats.latency));
+        let newest = lock(&self.newest);
+        let workers = self.mailboxes.iter().zip(looks).map(|(mailbox, look)| SeenWorker {
+            cpu_nanos: mailbox.clock.and_then(|clock| clock.nanos()),
+            busy_nanos: mailbox.stats.busy_nanos.read(),
+            look,
+        });
+        Seen {
+            generation: newest.number,
+            workers: workers.collect(),
+            routes: newest.names.totals(self.mailboxes.iter().map(|mailbox| &mailbox.stats.routes)),
+            latency,
+            content: newest.generation.upgrade(),
+        }
     }
 
     /// Stops without loss: accepts no more, answers what was read (saying `Connection: close`), closes idle connections, and
@@ -199,6 +300,7 @@ impl Handle {
     }
 
     fn end(&self, message: impl Fn() -> Message) -> Drained {
+        self.is_draining.store(true, Ordering::Relaxed);
         for mailbox in &self.mailboxes {
             mailbox.send(message());
         }
@@ -262,7 +364,7 @@ impl Handle {
         }
     }
 
-    /// Waits for every worker's end.
+    /// Waits for every worker's end, and until the access log has the last answers.
     fn join(&self) {
         let mut ended = lock(&self.exits.ended);
         let mut has_stopped = false;
@@ -282,6 +384,7 @@ impl Handle {
             // A panic was caught and noted inside.
             let _ = thread.join();
         }
+        self.access.iter().for_each(AccessThread::finish);
     }
 }
 

@@ -1,10 +1,12 @@
 //! Joins the ring and the protocol: what starts, runs and stops a server.
 //!
 //! `builder` and `handle` are what a user sees; `worker` is the loop; the rest is what a worker has: `slots`, `timers`,
-//! `content` (with `generation`, `open_files`, `tasks`), `addresses`, `balance`, `stats`, `event`. `listener`: where it listens.
+//! `content` (with `generation`, `open_files`, `tasks`), `addresses`, `balance`, `stats`, `event`, `access`. `listener`: where it listens.
 #![forbid(unsafe_code)]
 
+mod access;
 mod addresses;
+pub mod admin;
 mod balance;
 mod builder;
 mod content;
@@ -15,11 +17,15 @@ mod event;
 mod generation;
 mod handle;
 pub mod handover;
+mod hottest;
+mod latency;
 mod listener;
+mod look;
 mod open_files;
 mod pack_file;
 mod planted;
 pub mod probe;
+mod routes;
 pub mod sandbox;
 mod slots;
 mod stats;
@@ -28,6 +34,7 @@ mod test_client;
 mod timers;
 mod worker;
 
+pub use access::{AccessBatch, AccessOptions, AccessRecord};
 pub use builder::{Address, Builder, Server};
 pub use error::Error;
 pub use event::Event;

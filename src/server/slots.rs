@@ -72,7 +72,6 @@ impl Slots {
     }
 
     /// The slots that are taken, by number.
-    #[cfg(test)]
     pub(crate) fn each(&self) -> impl Iterator<Item = (u32, &Slot)> {
         (0..).zip(&self.entries).filter_map(|(slot, entry)| Some((slot, entry.as_ref()?)))
     }

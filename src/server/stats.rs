@@ -2,6 +2,8 @@
 //! them: a count is a load and a store. Whoever wants to see them reads and adds them up.
 #![forbid(unsafe_code)]
 
+use super::latency::Latency;
+use super::routes::RouteCounts;
 use crate::http::{Closed, Reached};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,8 +22,13 @@ impl Counter {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_sub(count), Ordering::Relaxed);
     }
 
-    fn read(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+    /// The same; whoever reads what it is now reads what was written before it, too.
+    pub(crate) fn publish(&self, count: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(count), Ordering::Release);
+    }
+
+    pub(crate) fn read(&self) -> u64 {
+        self.0.load(Ordering::Acquire)
     }
 }
 
@@ -32,6 +39,11 @@ macro_rules! counters {
         #[repr(align(128))]
         pub(crate) struct WorkerStats {
             $(pub(crate) $name: Counter,)*
+            /// Answers by route and status.
+            pub(crate) routes: RouteCounts,
+            pub(crate) latency: Latency,
+            /// Nanoseconds of the turns in which answers have left.
+            pub(crate) busy_nanos: Counter,
         }
 
         /// What a server has done since it started, all workers together. Counts only grow, but for
@@ -69,7 +81,8 @@ counters! {
     connections_turned_away,
     /// Times accepting failed for want of descriptors or memory; it was tried again.
     accept_failures,
-    /// Answers begun (100 Continue is none).
+    /// Answers begun (100 Continue is none). One that was begun, and could not be read before any of it had left, counts beside
+    /// the one in its place.
     responses,
     /// Answers with a status from 200 to 299.
     responses_2xx,
@@ -130,6 +143,8 @@ counters! {
     cold_lookups,
     /// New content taken up.
     swaps,
+    /// Records of answers that were dropped because the hook of the access log had not taken the ones before.
+    access_lines_dropped,
 }
 
 impl WorkerStats {

@@ -4,6 +4,7 @@
 use super::content::{Content, Deliver, TaskDone};
 use super::error::Error;
 use super::generation::Generation;
+use super::routes::RouteNames;
 use super::stats::WorkerStats;
 use crate::http::{Batch, Conn, Env, Input, Moment, Part, Plan, Scratch, Step, date};
 use crate::limits::Limits;
@@ -47,7 +48,7 @@ impl TestClient {
     /// As [`crate::Builder::start`].
     pub fn new(router: Router) -> Result<TestClient, Error> {
         router.validate().map_err(Error::Route)?;
-        let generation = Arc::new(Generation::new(1, router).map_err(Error::Content)?);
+        let generation = Arc::new(Generation::new(1, router, &mut RouteNames::default()).map_err(Error::Content)?);
         let (sender, done) = unbounded();
         let deliver: Deliver = Arc::new(move |outcome| {
             // The receiver lives as long as the content that starts tasks.
@@ -98,6 +99,7 @@ impl TestClient {
             date: date::write(self.unix_seconds),
             is_draining: false,
             generation: self.content.number(),
+            clock: None,
         };
         let mut conn = Conn::new(None, &moment, &self.limits);
         let mut answers = Vec::new();

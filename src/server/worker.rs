@@ -11,17 +11,20 @@
 //! waker.
 #![forbid(unsafe_code)]
 
+use super::access::Recorder;
 use super::addresses::{Addresses, Admission, Client};
 use super::balance::{Arrival, Neighbours};
 use super::content::{Content, TaskDone};
 use super::event::{Event, Reporter};
 use super::generation::Generation;
+use super::latency::Left;
 use super::listener::Trust;
+use super::look::{Connections, Look};
 use super::planted::planted;
 use super::slots::{Slot, SlotId, Slots};
 use super::stats::WorkerStats;
 use super::timers::Timers;
-use crate::http::{Batch, Closed, Conn, Env, Input, Moment, Part, Scratch, Step, date};
+use crate::http::{Activity, Batch, Closed, Conn, Env, Input, Moment, Part, Scratch, Step, date};
 use crate::limits::Limits;
 use crate::ring::{Completion, Ending, Outgoing, Ring, Token};
 use crate::sys::{self, Peer};
@@ -60,6 +63,8 @@ pub(crate) enum Message {
     HandOver(Duration),
     /// Say that the loop turns.
     Echo(Sender<()>),
+    /// Say what it does, under this number.
+    Look(usize, Sender<(usize, Look)>),
     /// The outcome of a task.
     Done(TaskDone),
 }
@@ -85,6 +90,8 @@ pub(crate) struct Parts<S> {
     pub(crate) inbox: Receiver<Message>,
     pub(crate) stats: Arc<WorkerStats>,
     pub(crate) reporter: Reporter,
+    /// Answers say how long they took, by this clock.
+    pub(crate) timing: Option<fn() -> u64>,
 }
 
 pub(crate) struct Worker<R: Ring> {
@@ -112,6 +119,10 @@ pub(crate) struct Worker<R: Ring> {
     drain: Drain,
     /// Sends that wait for their content, by slot.
     parked: BTreeMap<u32, Parked>,
+    /// Answers that have left in this turn.
+    left: Left,
+    /// While an answer is put in the place of those that could not be sent: when they were asked for.
+    lost_since: Option<u64>,
 }
 
 impl<R: Ring> Worker<R> {
@@ -127,6 +138,7 @@ impl<R: Ring> Worker<R> {
             date: date::write(now.unix_seconds),
             is_draining: false,
             generation: parts.content.number(),
+            clock: parts.timing,
         };
         let mut worker = Worker {
             ring,
@@ -149,6 +161,8 @@ impl<R: Ring> Worker<R> {
             accept_retry: None,
             drain: Drain::No,
             parked: BTreeMap::new(),
+            left: Left::default(),
+            lost_since: None,
         };
         for (number, listening) in worker.listeners.iter().enumerate() {
             if let Some(socket) = &listening.socket {
@@ -184,18 +198,31 @@ impl<R: Ring> Worker<R> {
         for event in std::mem::take(&mut self.content.events) {
             self.reporter.tell(self.moment.unix_seconds, event);
         }
+        if let Some(recorder) = &mut self.content.recorder {
+            recorder.end_turn();
+        }
+        if !self.left.is_empty() {
+            let end = self.ring.clock();
+            self.left.record(&self.stats.latency, self.moment.nanos, end);
+            self.stats.busy_nanos.add(end.saturating_sub(self.moment.nanos));
+        }
         Ok(self.go_on_draining(has_heard || self.has_asked))
     }
 
     /// When the loop must look again though nothing happens.
     fn deadline(&self) -> Option<u64> {
-        [self.timers.next(), self.accept_retry, self.drain.deadline(self.moment.nanos)].into_iter().flatten().min()
+        let of_drain = self.drain.deadline(self.moment.nanos);
+        let of_log = self.content.recorder.as_ref().and_then(Recorder::deadline);
+        [self.timers.next(), self.accept_retry, of_drain, of_log].into_iter().flatten().min()
     }
 
     fn read_time(&mut self) {
         let now = self.ring.now();
         self.moment.nanos = now.nanos;
         self.content.set_time(now.nanos);
+        if let Some(recorder) = &mut self.content.recorder {
+            recorder.set_time(now.nanos, now.unix_seconds);
+        }
         if now.unix_seconds != self.moment.unix_seconds {
             self.moment.unix_seconds = now.unix_seconds;
             self.moment.date = date::write(now.unix_seconds);
@@ -305,6 +332,7 @@ impl<R: Ring> Worker<R> {
                 }
                 let is_all = outgoing.is_done() || planted!(SendDropsRest);
                 if is_all {
+                    self.left.note(outgoing.since, outgoing.answers, self.moment.nanos);
                     self.recycle(outgoing);
                     if let Some(slot) = self.slots.get_mut(token.slot) {
                         slot.send = None;
@@ -342,6 +370,7 @@ impl<R: Ring> Worker<R> {
             Message::HandOver(time) => self.start_draining(time, time / 2),
             // Who has stopped waiting needs no answer.
             Message::Echo(answer) => drop(answer.send(())),
+            Message::Look(number, answer) => drop(answer.send((number, self.look()))),
             Message::Done(done) => {
                 for id in self.content.done(done) {
                     if self.slots.get_mut(id.slot).is_none_or(|slot| slot.serial != id.serial) {
@@ -355,6 +384,22 @@ impl<R: Ring> Worker<R> {
                 self.content.forget_failures();
             }
         }
+    }
+
+    fn look(&self) -> Look {
+        let mut connections = Connections::default();
+        for (slot, entry) in self.slots.each() {
+            let state = if self.parked.contains_key(&slot) { Activity::Waiting } else { entry.conn.activity() };
+            *match state {
+                Activity::Reading => &mut connections.reading,
+                Activity::Waiting => &mut connections.waiting,
+                Activity::Sending => &mut connections.sending,
+                Activity::Idle => &mut connections.idle,
+                Activity::Lingering => &mut connections.lingering,
+            } += 1;
+        }
+        let (paths, samples) = self.content.hottest.paths();
+        Look { connections, paths, samples }
     }
 
     fn tick(&mut self, slot: u32) {
@@ -451,7 +496,7 @@ impl<R: Ring> Worker<R> {
     /// outgoing comes back as an error when a body cannot be read.
     fn lower(&mut self) -> Result<Box<Outgoing>, Box<Outgoing>> {
         let mut outgoing = self.spare.pop().unwrap_or_default();
-        let Batch { bytes, parts, owned, plans, reached } = &mut self.scratch.batch;
+        let Batch { bytes, parts, owned, plans, reached, since } = &mut self.scratch.batch;
         let copy_bytes_max = if plans.len() > 1 { COPY_BYTES_MAX_BATCHED } else { COPY_BYTES_MAX };
         let mut copied_bytes = 0;
         for part in parts.iter() {
@@ -481,9 +526,9 @@ impl<R: Ring> Worker<R> {
                 }
             }
         }
-        for plan in plans.iter() {
-            self.stats.answered(plan.status);
-        }
+        outgoing.since = self.lost_since.unwrap_or(*since);
+        // 100 Continue is none.
+        outgoing.answers = plans.iter().filter(|plan| plan.status >= 200).count() as u32;
         if let Some(limit) = *reached {
             self.stats.reached(limit);
         }

@@ -87,12 +87,14 @@ impl<R: Ring> Worker<R> {
 
     /// What was to be sent cannot be: it is answered by `instead`, or cut when a part of it has left.
     fn give_up(&mut self, slot: u32, outgoing: Box<Outgoing>, instead: Said) {
-        let has_begun = outgoing.has_begun();
+        let (has_begun, since) = (outgoing.has_begun(), outgoing.since);
         self.recycle(outgoing);
         if has_begun {
             self.broken(slot);
         } else {
+            self.lost_since = Some(since);
             self.step(slot, instead);
+            self.lost_since = None;
         }
     }
 }

@@ -8,6 +8,7 @@ use super::super::content::{Content, Deliver, TaskDone};
 use super::super::event::Reporter;
 use super::super::generation::Generation;
 use super::super::listener::Trust;
+use super::super::routes::RouteNames;
 use super::super::stats::{Stats, WorkerStats};
 use super::super::tasks::{Lane, Task};
 use super::{Listening, Message, Parts, Worker};
@@ -83,7 +84,7 @@ fn generation(number: u64) -> (Arc<Generation>, Weak<ContentFile>) {
         .get("/who", |request| Response::text(request.generation().to_string()))
         .route(crate::Method::Post, "/owned", |_| Response::text("owned ".repeat(1_000)))
         .get("/panic", |_| std::panic::resume_unwind(Box::new("scripted")));
-    (Arc::new(Generation::new(number, router).expect("it needs no files")), weak)
+    (Arc::new(Generation::new(number, router, &mut RouteNames::default()).expect("it needs no files")), weak)
 }
 
 /// A client, and whether its script may go on.
@@ -139,6 +140,7 @@ impl House {
             inbox: receiver,
             stats: Arc::clone(&stats),
             reporter: Reporter::new(bounded(1).0),
+            timing: None,
         };
         let worker = Worker::new(sim, parts).expect("the simulator listens");
         House { worker, clients, inbox, stats, tasks, weak, turns: 0 }

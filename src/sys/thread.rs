@@ -19,6 +19,35 @@ pub(crate) fn block_broken_pipe_signal() -> io::Result<()> {
     }
 }
 
+/// The clock of the processor time that one thread of this process has used; any thread may read it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ThreadClock(libc::clockid_t);
+
+impl ThreadClock {
+    /// That of the calling thread. `None`: the system has none.
+    pub(crate) fn of_this() -> Option<ThreadClock> {
+        let mut clock = 0;
+        // SAFETY: takes nothing.
+        let thread = unsafe { libc::pthread_self() };
+        // SAFETY: the calling thread is there, and `clock` is valid for writing.
+        let status = unsafe { libc::pthread_getcpuclockid(thread, &mut clock) };
+        (status == 0).then_some(ThreadClock(clock))
+    }
+
+    /// Nanoseconds. `None`: the thread has ended.
+    pub(crate) fn nanos(self) -> Option<u64> {
+        processor_nanos(self.0)
+    }
+}
+
+/// What a clock of processor time says.
+pub(super) fn processor_nanos(clock: libc::clockid_t) -> Option<u64> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is valid for writing one timespec; a clock that is not there is an error.
+    let status = unsafe { libc::clock_gettime(clock, &mut time) };
+    (status == 0).then_some(time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
+}
+
 /// Words of a set of cores, at first and at most: 1024 cores, as the C library has it, and far more than any machine's.
 const CORE_WORDS: usize = 1024 / WORD_BITS;
 const CORE_WORDS_MAX: usize = 64 * CORE_WORDS;
@@ -55,7 +84,17 @@ pub(crate) fn pin(core: usize) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{allowed_cores, pin};
+    use super::{ThreadClock, allowed_cores, pin};
+
+    #[test]
+    fn a_thread_is_seen_working_from_another() {
+        let clock = ThreadClock::of_this().unwrap();
+        let before = clock.nanos().unwrap();
+        // Its own processor time is what ends it, however slow the machine.
+        while clock.nanos().unwrap() < before + 1_000_000 {}
+        let seen = std::thread::spawn(move || clock.nanos()).join().unwrap();
+        assert!(seen.unwrap() >= before + 1_000_000);
+    }
 
     #[test]
     fn a_thread_may_run_somewhere() {

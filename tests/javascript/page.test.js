@@ -145,13 +145,15 @@ test('the browse page', { skip: IS_THERE ? false : `no ${support.EXECUTABLE}` },
     for (const moment of ['device=tv&now=1790020800', 'device=phone&now=1790020800', 'device=phone&now=1790064000']) {
         await scene(`the order of ${moment}`, { moment, address: `#/${viewer}` }, async (page) => {
             const wanted = await support.galleryOf(server.base, viewer, moment);
-            const names = await page.locator('#rows-0-0, #rows-0-1, #rows-0-2').evaluateAll((found) => found.map((cell) => cell.getAttribute('aria-label')));
-            names.forEach((name, column) => assert.ok(name.startsWith(wanted.row(0).item(column).card.name), name));
-            assert.equal(names.length, 3);
+            const shown = await page.locator('[id^="rows-0-"]').evaluateAll((found) => found.map((cell) => [cell.id, cell.getAttribute('aria-label')]));
+            assert.ok(shown.length >= 4, `${shown.length} cells`);
+            for (const [id, name] of shown) {
+                assert.ok(name.startsWith(wanted.row(0).item(Number(id.split('-').pop())).card.name), `${id}: ${name}`);
+            }
             await press(page, 'ArrowDown');
             const below = await focused(page);
             assert.ok(below.label.startsWith(wanted.row(1).item(0).card.name), below.label);
-            orders.add(JSON.stringify([names, below.label]));
+            orders.add(JSON.stringify(Array.from({ length: 16 }, (_, column) => wanted.row(0).item(column).card.name)));
         });
     }
     assert.ok(orders.size > 1, 'every moment had the same order');

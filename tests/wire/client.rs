@@ -91,6 +91,14 @@ impl Client {
         }
     }
 
+    /// This end's address.
+    pub(crate) fn local(&self) -> SocketAddr {
+        match &self.stream {
+            Stream::Tcp(stream) => stream.local_addr().unwrap(),
+            Stream::Unix(_) => panic!("a unix socket"),
+        }
+    }
+
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.try_send(bytes).unwrap();
     }
@@ -142,6 +150,11 @@ impl Client {
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Ok(0),
             Err(error) => panic!("receive: {error}"),
         }
+    }
+
+    /// Takes in what comes next, at most `read_bytes`.
+    pub(crate) fn receive_some(&mut self) {
+        assert_ne!(self.receive(), Ok(0));
     }
 
     /// Reads the next answer and checks all that can be known about it.

@@ -35,6 +35,7 @@ mod content;
 mod stage;
 mod system;
 
+mod access;
 mod balance;
 mod clients;
 mod cold;
@@ -50,6 +51,7 @@ mod mutations;
 mod packets;
 mod proxied;
 mod replaced;
+mod seen;
 mod stalls;
 mod swap;
 mod truncation;

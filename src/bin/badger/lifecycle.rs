@@ -1,17 +1,18 @@
 //! From the first signal handler to the end: what the threads around a server know of it.
 //!
 //! ```text
-//! signal thread:   HUP -> ask for a reload;  TERM, INT -> drain on a thread of its own;  again, or too early -> end now
+//! signal thread:   HUP -> ask for a reload;  USR1 -> open logs anew;  TERM, INT -> drain on a thread of its own;  again, or too early -> end now
 //! reload thread:   load the content again, swap; what is asked for meanwhile is one more reload
 //! control thread:  reload, and wait for its outcome;  a new process has taken over -> hand over on a thread of its own
 //! watch thread:    content has changed -> ask for a reload
 //! ```
 
+use crate::admin::Pages;
 use crate::failure::Failure;
 use crate::lines::Lines;
 use crate::notify::Notify;
 use badgerserver::{Address, Handle, Router};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,9 @@ use std::time::Duration;
 
 /// Reloads that may be asked for while one goes on; they become one. Who finds no room is served by those that did.
 const WAITING_RELOADS_MAX: usize = 64;
+
+/// How long a reload waits for event loops to take new content up. A handler may hold one.
+const ADOPT_TIME_MAX: Duration = Duration::from_secs(1);
 
 /// Whoever asked for a reload and wants to know its outcome: the number of the content, or why it was refused.
 type Reply = Sender<Result<u64, String>>;
@@ -49,6 +53,7 @@ pub(crate) struct Serving {
     /// What was said to have each of its listeners, in their order.
     pub(crate) labels: Vec<String>,
     pub(crate) control: Option<SocketFile>,
+    pub(crate) admin: Option<Pages>,
 }
 
 /// A unix socket that this process made, with its device and inode: only while it is still that one is it ours to remove.
@@ -77,7 +82,7 @@ impl SocketFile {
 }
 
 impl Lifecycle {
-    /// Listens for signals from now on. What is received are reloads that are asked for.
+    /// Listens for signals from now on. What is received are reloads that are asked for. `reopen_logs` must not block.
     ///
     /// # Errors
     /// Signal handlers or threads cannot be had.
@@ -85,18 +90,19 @@ impl Lifecycle {
     pub(crate) fn start(
         drain_time: Duration,
         notify: Notify,
+        reopen_logs: impl Fn() + Send + 'static,
     ) -> Result<(Arc<Lifecycle>, Receiver<Option<Reply>>), Failure> {
         let failed = |error| Failure::new(format!("signal handlers: {error}"));
-        let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM]).map_err(failed)?;
+        let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1]).map_err(failed)?;
         let (reload, reloads) = sync_channel(WAITING_RELOADS_MAX);
         let lifecycle = Arc::new(Lifecycle { phase: Mutex::default(), reload, drain_time, notify });
         let listening = Arc::clone(&lifecycle);
         let listen = move || {
             for signal in signals.forever() {
-                if signal == SIGHUP {
-                    listening.ask_for_reload();
-                } else {
-                    listening.end(signal);
+                match signal {
+                    SIGHUP => listening.ask_for_reload(),
+                    SIGUSR1 => reopen_logs(),
+                    _ => listening.end(signal),
                 }
             }
         };
@@ -175,6 +181,8 @@ impl Lifecycle {
         let outcome = loaded.and_then(|router| handle.swap(router).map_err(|error| Failure::new(error.to_string())));
         match outcome {
             Ok(generation) => {
+                // So that whoever asked for it is answered from it.
+                handle.answers_within(ADOPT_TIME_MAX);
                 lines.tell(format_args!("badger: serving content generation {generation}"));
                 self.notify.ready(&format!("serving content generation {generation}"));
                 Ok(generation)
@@ -197,7 +205,8 @@ impl Lifecycle {
                     Address::Unix(Some(path)) => SocketFile::find(path),
                     _ => None,
                 };
-                let mut files: Vec<_> = serving.handle.addresses().iter().filter_map(unix).collect();
+                let of_pages = serving.admin.iter().flat_map(|pages| pages.handle.addresses());
+                let mut files: Vec<_> = serving.handle.addresses().iter().chain(of_pages).filter_map(unix).collect();
                 files.extend(serving.control);
                 *phase = Phase::Draining(files);
                 self.notify.stopping();
@@ -224,6 +233,12 @@ impl Lifecycle {
                 // The files of its listeners are the other's now.
                 *phase = Phase::Draining(serving.control.into_iter().collect());
                 let (handle, time) = (serving.handle, self.drain_time);
+                if let Some(pages) = serving.admin {
+                    // Without a thread its socket closes when this process ends, a little later.
+                    on_a_thread("admin-hand-over", move || {
+                        let _ = pages.handle.hand_over(time);
+                    });
+                }
                 let hand_over = move || {
                     let _ = handle.hand_over(time);
                 };

@@ -1,5 +1,7 @@
 //! `badger`: makes, examines and serves packs. Each command is in a file of its own.
 
+mod access_log;
+mod admin;
 mod arguments;
 mod config;
 mod control;

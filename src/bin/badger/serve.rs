@@ -9,6 +9,8 @@
 // Doc comments are the help text of the program.
 #![allow(rustdoc::broken_intra_doc_links)]
 
+use crate::access_log::{AccessFormat, AccessLog};
+use crate::admin;
 use crate::config::{Settings, Source, unix_mode};
 use crate::control::Control;
 use crate::failure::Failure;
@@ -20,14 +22,15 @@ use crate::takeover;
 use crate::text::say;
 use crate::watch::{self, Look};
 use badgerserver::sandbox::Sandbox;
-use badgerserver::{Backend, Error, Event, Limits, Router, Server, TrustedProxy, guard_mapped_files};
+use badgerserver::{AccessOptions, Backend, Error, Event, Limits, Router, Server, TrustedProxy, guard_mapped_files};
 use clap::{Args, ValueHint};
 use std::io::ErrorKind;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::sync::mpsc;
 use std::time::Duration;
 
 #[derive(Args, Debug, PartialEq)]
@@ -66,7 +69,7 @@ pub(crate) struct ServeArguments {
     /// How to talk to the kernel: auto, epoll or io_uring. auto goes by a written rule, never by a measurement, and takes epoll
     /// on every machine today; a name is that one or an error. `badger probe` shows what there is
     #[arg(long, env = "BADGER_BACKEND", default_value_t = Backend::Auto)]
-    backend: Backend,
+    pub(crate) backend: Backend,
     /// Seconds that answers under way have to end after SIGTERM; what is left is cut
     #[arg(long, value_name = "SECONDS", env = "BADGER_DRAIN", default_value_t = 20)]
     drain: u64,
@@ -85,6 +88,15 @@ pub(crate) struct ServeArguments {
     #[arg(long, value_name = "SECONDS", env = "BADGER_DEFER_ACCEPT", num_args = 0..=1, require_equals = true,
         default_missing_value = DEFER_ACCEPT_DEFAULT, value_parser = clap::value_parser!(u32).range(1..=3600))]
     defer_accept: Option<u32>,
+    /// Write a line for every answer to this file, or to stdout when it is -. SIGUSR1 opens the file anew, after it was renamed
+    #[arg(long, value_name = "PATH", env = "BADGER_ACCESS_LOG", value_hint = ValueHint::AnyPath)]
+    access_log: Option<PathBuf>,
+    /// How the lines of the access log look
+    #[arg(long, value_name = "FORMAT", env = "BADGER_ACCESS_FORMAT", value_enum, default_value_t = AccessFormat::Combined)]
+    access_format: AccessFormat,
+    /// Write a line for one answer in so many
+    #[arg(long, value_name = "N", env = "BADGER_ACCESS_SAMPLE", default_value_t = NonZeroU32::MIN)]
+    access_sample: NonZeroU32,
     /// Serve new content as soon as a pack was replaced, or a file in a directory or the settings have changed
     #[arg(long, env = "BADGER_WATCH")]
     watch: bool,
@@ -103,6 +115,16 @@ pub(crate) struct ServeArguments {
     /// A folder that may be read from inside the sandbox, too: one that links of the content will lead to. May be given again
     #[arg(long, value_name = "PATH", env = "BADGER_SANDBOX_READ", value_delimiter = ' ', value_hint = ValueHint::AnyPath)]
     sandbox_read: Vec<PathBuf>,
+    /// Where to show how the server is doing: 127.0.0.1:9090, unix:PATH or systemd:NAME. /_badger/ is a page for people,
+    /// /_badger/metrics is for Prometheus: docs/admin.md
+    #[arg(long, value_name = "ADDRESS", env = "BADGER_ADMIN")]
+    pub(crate) admin: Option<String>,
+    /// A file with the token that these pages ask for (Authorization: Bearer). There must be one where strangers can connect
+    #[arg(long, value_name = "FILE", env = "BADGER_ADMIN_TOKEN_FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) admin_token_file: Option<PathBuf>,
+    /// Say in each answer how long it took (Server-Timing), for browsers to show
+    #[arg(long, env = "BADGER_SERVER_TIMING")]
+    server_timing: bool,
 }
 
 /// Seconds of `--defer-accept` by itself: as long as a head may take.
@@ -141,24 +163,31 @@ impl FromStr for MountArgument {
 /// Serves until a signal ends it, or another process has taken over.
 pub(crate) fn run(source: Source) -> Result<ExitCode, Failure> {
     let settings = source.load()?;
+    // The token may lie where the sandbox ends.
+    let admin = admin::Plan::read(&settings.arguments)?;
     // Before all threads: the rules hold for those that are started later.
-    let (sandbox, line) = enter_sandbox(&settings)?;
+    let (sandbox, line) = enter_sandbox(&settings, admin.as_ref())?;
     let lines = Lines::start().map_err(thread_failure)?;
     line.into_iter().for_each(|line| lines.tell(line));
-    let outcome = serve(Content { source, settings, sandbox }, &lines);
+    let outcome = serve(Content { source, settings, sandbox }, admin, &lines);
     lines.flush();
     outcome
 }
 
-fn enter_sandbox(settings: &Settings) -> Result<(Option<Sandbox>, Option<String>), Failure> {
+fn enter_sandbox(
+    settings: &Settings,
+    admin: Option<&admin::Plan>,
+) -> Result<(Option<Sandbox>, Option<String>), Failure> {
     let arguments = &settings.arguments;
     let Some(strictness) = arguments.sandbox else { return Ok((None, None)) };
     let content: Vec<_> =
         settings.mounts.iter().map(|mount| mount.path.clone()).chain(arguments.config.clone()).collect();
     let sockets: Vec<_> = arguments.control.iter().cloned().collect();
-    let listen: Vec<_> = settings.listeners.iter().map(|listener| listener.0.clone()).collect();
-    let needs =
-        Needs { content: &content, also: &arguments.sandbox_read, written: &[], sockets: &sockets, listen: &listen };
+    let of_admin = admin.map(|plan| plan.address().to_owned());
+    let listen: Vec<_> = settings.listeners.iter().map(|listener| listener.0.clone()).chain(of_admin).collect();
+    let written: Vec<_> = arguments.access_log.iter().filter(|path| **path != Path::new("-")).cloned().collect();
+    let also = &arguments.sandbox_read;
+    let needs = Needs { content: &content, also, written: &written, sockets: &sockets, listen: &listen };
     let (sandbox, line) = sandbox::enter(strictness, &needs)?;
     Ok((sandbox, Some(line)))
 }
@@ -194,43 +223,56 @@ impl Content {
     }
 }
 
-fn serve(content: Content, lines: &Lines) -> Result<ExitCode, Failure> {
+fn serve(content: Content, admin: Option<admin::Plan>, lines: &Lines) -> Result<ExitCode, Failure> {
     let arguments = &content.settings.arguments;
     let notify = Notify::from_environment()?;
     if let Err(error) = guard_mapped_files() {
         lines.tell(format_args!("badger: packs are read without a mapping: {error}"));
     }
+    let access_log = arguments.access_log.as_ref().map(|path| AccessLog::open(path, lines)).transpose()?;
+    let reopened = access_log.clone();
+    let reopen_logs = move || reopened.iter().for_each(AccessLog::reopen);
     // Before content is loaded, which may take long.
-    let (lifecycle, reloads) = Lifecycle::start(Duration::from_secs(arguments.drain), notify.clone())?;
+    let (lifecycle, reloads) = Lifecycle::start(Duration::from_secs(arguments.drain), notify.clone(), reopen_logs)?;
     let watched = content.watched();
     let look = Look::at(&watched);
     let router = content.load(&content.settings, lines)?;
     // Late, so that the other server waits for nothing that takes long.
-    let (taken, handed) = match &arguments.takeover {
+    let (taken, mut handed) = match &arguments.takeover {
         Some(path) => {
             let (taken, handed) = takeover::take(path)?;
             (Some(taken), handed)
         }
         None => (None, takeover::from_manager()?),
     };
+    let pages = admin.map(|plan| plan.start(&mut handed, lines)).transpose()?;
     let events = lines.clone();
     let mut builder = Server::builder().backend(arguments.backend).on_event(move |event| tell_event(&events, event));
-    builder = builder.limits(arguments.limits()).pin_workers(arguments.pin);
+    builder = builder.limits(arguments.limits()).pin_workers(arguments.pin).server_timing(arguments.server_timing);
     if let Some(seconds) = arguments.defer_accept {
         builder = builder.defer_accept(Duration::from_secs(seconds.into()));
     }
     if let Some(workers) = arguments.workers {
         builder = builder.workers(workers.get());
     }
+    let (started, starts) = mpsc::channel();
+    if let Some(log) = &access_log {
+        let mut options = AccessOptions::default();
+        options.sample = arguments.access_sample;
+        builder = builder.on_access(options, log.hook(arguments.access_format, starts));
+    }
     let (builder, labels) = takeover::listen(builder, &content.settings, handed, lines)?;
     let open = |path: &PathBuf| Control::open(path, arguments.takeover.as_deref());
     let mut control = arguments.control.as_ref().map(open).transpose()?;
     let handle = Arc::new(builder.start(router).map_err(start_failure)?);
     let control_file = control.as_mut().map(Control::publish).transpose()?;
-    lifecycle.started(Serving { handle: Arc::clone(&handle), labels, control: control_file.clone() });
+    pages.iter().try_for_each(|pages| pages.show(&handle, lines))?;
+    let (control_found, admin) = (control_file.clone(), pages.clone());
+    lifecycle.started(Serving { handle: Arc::clone(&handle), labels, control: control_found, admin });
     for address in handle.addresses() {
         say(format_args!("listening on {address} backend={} workers={}", handle.backend(), handle.workers()));
     }
+    drop::<mpsc::Sender<()>>(started);
     lines.tell(format_args!("badger: runs on {}: {}", handle.backend(), handle.backend_reason()));
     if let Some(control) = control {
         control.start(&lifecycle, lines)?;
@@ -251,8 +293,15 @@ fn serve(content: Content, lines: &Lines) -> Result<ExitCode, Failure> {
     lifecycle.start_reloading(reloads, lines, move || content.load_again(&for_loading))?;
     let outcome = handle.wait().map_err(|error| Failure::new(error.to_string()));
     control_file.iter().for_each(|file| file.remove());
+    pages.iter().for_each(admin::Pages::end);
     outcome?;
     let stats = handle.stats();
+    let (dropped, lost) = (stats.access_lines_dropped, access_log.map_or(0, |log| log.lost()));
+    if dropped + lost > 0 {
+        lines.tell(format_args!(
+            "badger: of the access log {dropped} lines came faster than they were written, and {lost} could not be written"
+        ));
+    }
     lines.tell(format_args!(
         "badger: stopped after {} answers; {} connections were cut",
         stats.responses, stats.closed_by_drain

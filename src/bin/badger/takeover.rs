@@ -6,8 +6,8 @@
 //! new:  "serving" LF                         when it serves; without it everything stays as it was
 //! old:  "ok ..."                             and hands over: accepts no more, and ends when its clients have gone
 //! ```
-//! A label is what was said to have a socket: the value of `--listen`, or `systemd:` and a name. So the same command line
-//! finds the same sockets. The path is that of a socket file which whoever takes over shall remove one day.
+//! A label is what was said to have a socket: the value of `--listen`, `systemd:` and a name, or `admin:` and the value of
+//! `--admin`. So the same command line finds the same sockets. The path is that of a socket file which whoever takes over shall remove one day.
 
 use crate::config::Settings;
 use crate::control;
@@ -32,6 +32,8 @@ const STEP_TIME_MAX: Duration = Duration::from_secs(60);
 const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// What the labels of a service manager's sockets begin with.
 const SYSTEMD: &str = "systemd";
+/// What the label of the pages' socket begins with.
+const ADMIN: &str = "admin:";
 
 /// A listening socket that somebody else made.
 pub(crate) struct Handed {
@@ -46,12 +48,17 @@ impl Handed {
         self.label == address || self.is_of_manager(address) || self.is_at(address)
     }
 
-    fn adopt(self, builder: Builder, options: &ListenOptions, labels: &mut Vec<String>) -> Builder {
-        labels.push(self.label);
+    pub(crate) fn adopt(self, builder: Builder, options: &ListenOptions) -> Builder {
         match self.path {
             Some(path) => builder.listen_on_unix(self.socket, path, options.clone()),
             None => builder.listen_on_with(self.socket, options.clone()),
         }
+    }
+
+    /// Whether only this machine can connect to it.
+    pub(crate) fn is_local(&self) -> bool {
+        let local = self.socket.try_clone().ok().and_then(|socket| TcpListener::from(socket).local_addr().ok());
+        local.is_none_or(|local| local.ip().is_loopback())
     }
 
     fn is_of_manager(&self, address: &str) -> bool {
@@ -76,21 +83,26 @@ impl Handed {
 pub(crate) fn listen(
     mut builder: Builder,
     settings: &Settings,
-    mut handed: Vec<Handed>,
+    handed: Vec<Handed>,
     lines: &Lines,
 ) -> Result<(Builder, Vec<String>), Failure> {
     let mut labels = Vec::new();
+    // Pages of another process, which this one does not show: nothing else shall be seen there.
+    let (unwanted, mut handed): (Vec<_>, Vec<_>) = handed.into_iter().partition(|one| one.label.starts_with(ADMIN));
     for (address, options) in &settings.listeners {
         if settings.listens_by_default && !handed.is_empty() {
             for one in handed.drain(..) {
-                builder = one.adopt(builder, options, &mut labels);
+                labels.push(one.label.clone());
+                builder = one.adopt(builder, options);
             }
             break;
         }
         let is_of_manager = address == SYSTEMD || address.starts_with("systemd:");
         let mut count = 0;
         while let Some(place) = handed.iter().position(|one| one.is_meant(address)) {
-            builder = handed.remove(place).adopt(builder, options, &mut labels);
+            let one = handed.remove(place);
+            labels.push(one.label.clone());
+            builder = one.adopt(builder, options);
             count += 1;
             // A name of the manager may stand for several sockets, an address for one.
             if !is_of_manager {
@@ -98,20 +110,34 @@ pub(crate) fn listen(
             }
         }
         if count == 0 && is_of_manager {
-            let failure = Failure::new(format!("cannot listen on {address}: the service manager gave no such socket"));
-            return Err(
-                failure.remedy("FileDescriptorName= in the .socket unit is the name; start the server by that unit")
-            );
+            return Err(not_given(address));
         }
         if count == 0 {
             builder = builder.listen_with(address, options.clone());
             labels.push(address.clone());
         }
     }
-    for one in handed {
-        lines.tell(format_args!("badger: {} was handed over and is closed: no --listen names it", one.label));
+    for one in handed.into_iter().chain(unwanted) {
+        let flag = if one.label.starts_with(ADMIN) { "--admin" } else { "--listen" };
+        lines.tell(format_args!("badger: {} was handed over and is closed: no {flag} names it", one.label));
     }
     Ok((builder, labels))
+}
+
+pub(crate) fn not_given(address: &str) -> Failure {
+    let failure = Failure::new(format!("cannot listen on {address}: the service manager gave no such socket"));
+    failure.remedy("FileDescriptorName= in the .socket unit is the name; start the server by that unit")
+}
+
+/// The socket that an address of `--admin` means: the one of the service manager that it names, or the pages' of the process
+/// that this one takes over from.
+pub(crate) fn take_for_admin(handed: &mut Vec<Handed>, address: &str) -> Option<Handed> {
+    let is_it = |one: &Handed| match one.label.strip_prefix(ADMIN) {
+        Some(label) => label == address || one.is_at(address),
+        None => one.label == address && address.starts_with("systemd:"),
+    };
+    let place = handed.iter().position(is_it)?;
+    Some(handed.remove(place))
 }
 
 /// The sockets that a service manager gave this process, with their names.
@@ -138,8 +164,20 @@ pub(crate) fn from_manager() -> Result<Vec<Handed>, Failure> {
 pub(crate) fn give(stream: &UnixStream, lifecycle: &Lifecycle, lines: &Lines) -> io::Result<()> {
     let mut answer: &UnixStream = stream;
     let found = lifecycle.with_serving(|serving| {
-        let sockets = serving.handle.duplicate_listeners();
-        (sockets, message(&serving.labels, serving.handle.addresses()))
+        let mut sockets = serving.handle.duplicate_listeners();
+        let mut labels = serving.labels.clone();
+        let mut addresses = serving.handle.addresses().to_vec();
+        if let (Ok(sockets), Some(pages)) = (&mut sockets, &serving.admin) {
+            // Without it the other process opens one of its own, or says why it cannot.
+            for (socket, address) in
+                pages.handle.duplicate_listeners().into_iter().flatten().zip(pages.handle.addresses())
+            {
+                sockets.push(socket);
+                labels.push(format!("{ADMIN}{}", pages.label));
+                addresses.push(address.clone());
+            }
+        }
+        (sockets, message(&labels, &addresses))
     });
     let (sockets, message) = match found {
         Some((Ok(sockets), message)) => (sockets, message),
@@ -279,5 +317,20 @@ mod tests {
         }
         let handed = Handed { label: "systemd:http".to_owned(), path: None, ..handed };
         assert!(handed.is_meant("systemd") && handed.is_meant("systemd:http") && !handed.is_meant("systemd:admin"));
+        assert!(handed.is_local());
+        let mut all = vec![handed];
+        assert!(
+            take_for_admin(&mut all, "systemd:admin").is_none()
+                && take_for_admin(&mut all, &address.to_string()).is_none()
+        );
+        assert!(
+            take_for_admin(&mut all, "systemd:http").is_some_and(|one| one.label == "systemd:http") && all.is_empty()
+        );
+        let listener = TcpListener::bind("0.0.0.0:0").unwrap();
+        let handed = Handed { label: "admin:0.0.0.0:0".to_owned(), path: None, socket: listener.into() };
+        assert!(!handed.is_local());
+        let mut all = vec![handed];
+        assert!(take_for_admin(&mut all, "0.0.0.0:1").is_none());
+        assert!(take_for_admin(&mut all, "0.0.0.0:0").is_some());
     }
 }

@@ -222,3 +222,53 @@ fn who_is_turned_away_is_told_and_nothing_else_is_done() {
     assert_eq!(run.on(Input::Bytes(&bytes_of("GET / HTTP/1.1|Host: a||"))), Step::Send);
     assert_eq!(run.on(Input::TurnedAway), Step::Stay);
 }
+
+#[test]
+fn a_request_counts_from_when_it_was_read_however_long_it_waits() {
+    let mut run = Run::new(&Limits::default());
+    run.goes_on = false;
+    assert_eq!(run.give(Input::Bytes(b"GET /stored HTTP/1.1\r\nHo")), Step::Recv);
+    run.pass(SECOND);
+    assert_eq!(run.on(Input::Bytes(b"st: a\r\n\r\n")), Step::Send);
+    assert_eq!(run.scratch.batch.since, START + SECOND, "from its last byte");
+    assert_eq!(run.on(Input::Sent { bytes: 1, is_all: true }), Step::Recv);
+    run.pass(SECOND);
+    let two = b"GET /wait2 HTTP/1.1\r\nHost: a\r\n\r\nGET /stored HTTP/1.1\r\nHost: a\r\n\r\n";
+    assert_eq!(run.on(Input::Bytes(two)), Step::Wait);
+    for _ in 0..2 {
+        run.pass(SECOND);
+        // New content is asked anew, and the client has waited all the same.
+        run.moment.generation += 1;
+        let step = run.on(Input::Ready);
+        assert!(matches!(step, Step::Wait | Step::Send));
+    }
+    assert_eq!((run.scratch.batch.since, run.scratch.batch.plans.len()), (START + 2 * SECOND, 2));
+    assert_eq!(run.conn.activity(), Activity::Sending);
+    // Behind a batch a request has its turn when that has left.
+    let mut run = Run::new(&Limits { pipeline_max: 1, ..Limits::default() });
+    run.goes_on = false;
+    assert_eq!(run.on(Input::Bytes(two)), Step::Wait);
+    assert_eq!(run.conn.activity(), Activity::Waiting);
+    run.moment.nanos = run.conn.deadline().unwrap();
+    assert_eq!(run.on(Input::Tick), Step::Send);
+    assert_eq!((run.scratch.batch.since, run.scratch.batch.plans[0].status), (START, 503));
+}
+
+#[test]
+fn answers_say_how_long_they_took_when_they_are_to() {
+    let mut run = Run::new(&Limits::default());
+    run.bytes(&bytes_of("GET / HTTP/1.1|Host: a||"));
+    assert!(!String::from_utf8_lossy(&run.wire).contains("Server-Timing"));
+    run.wire.clear();
+    run.moment.clock = Some(|| START + 3 * SECOND + 2_034_999);
+    run.goes_on = false;
+    assert_eq!(run.give(Input::Bytes(&bytes_of("GET /wait1 HTTP/1.1|Host: a||"))), Step::Wait);
+    run.pass(SECOND);
+    run.give(Input::Ready);
+    run.pass(2 * SECOND);
+    run.bytes(&bytes_of("HEAD /none HTTP/1.1|Host: a||BAD||"));
+    let wire = String::from_utf8_lossy(&run.wire);
+    let times: Vec<_> = wire.lines().filter_map(|line| line.strip_prefix("Server-Timing: app;dur=")).collect();
+    // From when it was read: the first waited, the others were read now, what is refused too.
+    assert_eq!(times, ["3002.034", "2.034", "2.034"]);
+}

@@ -2,7 +2,9 @@
 
 use super::super::super::content::{Content, Deliver, TaskDone, TaskKey, TaskOutcome};
 use super::super::super::generation::Generation;
+use super::super::super::latency::LatencyTotal;
 use super::super::super::listener::Trust;
+use super::super::super::routes::RouteNames;
 use super::super::super::stats::{Stats, WorkerStats};
 use super::super::super::tasks::{Lane, Task};
 use super::super::{Addresses, Listening, Message, Parts, Reporter, Worker};
@@ -121,6 +123,7 @@ impl House {
             inbox: receiver,
             stats: Arc::clone(&stats),
             reporter: Reporter::new(crossbeam_channel::bounded(1).0),
+            timing: None,
         };
         let worker = Worker::new(sim, parts).unwrap();
         let made = vec![made];
@@ -311,6 +314,18 @@ impl House {
         stats
     }
 
+    /// Answers as they are counted by route and status.
+    pub(super) fn counted_by_route(&self) -> u64 {
+        self.stats.routes.answers()
+    }
+
+    /// Answers whose time was taken.
+    pub(super) fn timed(&self) -> u64 {
+        let mut total = LatencyTotal::default();
+        total.add(&self.stats.latency);
+        total.count()
+    }
+
     /// Whether nothing will happen unless somebody does something.
     pub(crate) fn is_idle(&self) -> bool {
         self.worker.ring.is_idle() && self.next_door.on_the_way() == 0
@@ -439,7 +454,7 @@ fn generation(
         .route(Method::Post, "/owned", move |request| says(request, Response::text(owned(request.generation()))))
         .get("/panic", |_| std::panic::resume_unwind(Box::new("scripted")));
     assert_eq!(router.validate(), Ok(()));
-    let generation = Arc::new(Generation::new(number, router).unwrap());
+    let generation = Arc::new(Generation::new(number, router, &mut RouteNames::default()).unwrap());
     let made = Made { generation: Arc::downgrade(&generation), file: weak, is_damaged: damaged.is_some() };
     (generation, made)
 }

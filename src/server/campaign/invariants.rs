@@ -22,6 +22,12 @@ pub(super) fn check(house: &House) {
     let counts = house.counts();
     assert_eq!(counts.connections_open, known.len() as u64, "connections that are counted as open");
     assert!(counts.connections_accepted >= counts.connections_open);
+    assert_eq!(house.counted_by_route(), counts.responses, "answers by route, and all of them");
+    assert!(house.timed() <= counts.responses, "more answers have left than were drawn");
+    let look = worker.look().connections;
+    let seen = look.reading + look.waiting + look.sending + look.idle + look.lingering;
+    assert_eq!(seen, known.len() as u64, "{look:?}");
+    assert!(worker.left.is_empty(), "answers of this turn are not counted yet");
 
     let counted = worker.neighbours.counted();
     assert_eq!(counted, known.len() + house.next_door.on_the_way(), "connections that other workers count here");

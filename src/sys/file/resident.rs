@@ -16,7 +16,7 @@
 //!                       window where that was done within an eighth of a second: pages that came together leave together
 //! ```
 
-use super::{ContentFile, Store};
+use super::{ContentFile, Store, page_bytes};
 use crate::pack::source::ReadError;
 use crate::sys::process::is_android;
 use crate::sys::{counted, retried};
@@ -93,6 +93,25 @@ fn preadv2(file: &File, slices: &[libc::iovec], offset: libc::off64_t, flags: li
     read as libc::ssize_t
 }
 
+/// Stretches of a large file that are looked at, and how long each is: a tenth of a millisecond in all.
+const SAMPLES_MAX: u64 = 256;
+const SAMPLE_BYTES: u64 = 256 * 1024;
+/// The number of `cachestat`, the same for every processor.
+const SYS_CACHESTAT: libc::c_long = 451;
+
+/// Pages of a stretch that are in the page cache.
+fn cached_pages(file: &File, offset: u64, len: u64) -> io::Result<u64> {
+    let range = [offset, len];
+    // Cached, dirty, under writeback, evicted, evicted lately.
+    let mut counts = [0_u64; 5];
+    // SAFETY: `range` is valid for reading two words of 64 bits, and `counts` for writing five, which is what the kernel's two
+    // structs are; the file is open.
+    let status = unsafe {
+        libc::syscall(SYS_CACHESTAT, file.as_raw_fd(), range.as_ptr(), counts.as_mut_ptr(), 0 as libc::c_uint)
+    };
+    if status == 0 { Ok(counts[0]) } else { Err(io::Error::last_os_error()) }
+}
+
 impl ContentFile {
     /// The first of these bytes that is not in memory; `None`: all of them are, or nobody can tell. What is behind the end
     /// of the file is left to whoever reads it.
@@ -128,6 +147,34 @@ impl ContentFile {
             #[cfg(test)]
             Store::Fake(_) => self.first_cold(offset, 1).is_some(),
         }
+    }
+
+    /// How many of its bytes are in memory, for people who look on: it disturbs nothing, and looks at a sample of a large file.
+    /// `None`: this kernel does not say (before 6.5), or not to somebody who does not own the file.
+    pub(crate) fn resident_bytes(&self) -> Option<u64> {
+        let file = match &self.store {
+            Store::Memory(bytes) => return Some(bytes.len() as u64),
+            Store::Disk { file, .. } => file,
+            #[cfg(test)]
+            Store::Fake(_) => return None,
+        };
+        if self.len == 0 {
+            return Some(0);
+        }
+        if is_android() {
+            return None;
+        }
+        if self.len <= SAMPLES_MAX * SAMPLE_BYTES {
+            return Some((cached_pages(file, 0, self.len).ok()? * page_bytes()).min(self.len));
+        }
+        // At even distances, the first at the beginning.
+        let step = self.len / SAMPLES_MAX;
+        let mut pages = 0;
+        for sample in 0..SAMPLES_MAX {
+            pages += cached_pages(file, sample * step / PAGE_BYTES * PAGE_BYTES, SAMPLE_BYTES).ok()?;
+        }
+        let share = (pages * page_bytes()) as f64 / (SAMPLES_MAX * SAMPLE_BYTES) as f64;
+        Some((share.min(1.0) * self.len as f64) as u64)
     }
 
     /// Whether anybody could find bytes of it to be elsewhere than in memory.
@@ -347,6 +394,21 @@ mod tests {
         assert_eq!(content.first_cold(0, BYTES), None);
         assert_eq!(content.first_cold(BYTES - 10, 100), None, "behind the end is for whoever reads it");
         assert_eq!(content.bring_in(BYTES - 10, 11, || true), Err(ReadError::Truncated));
+    }
+
+    #[test]
+    fn how_much_of_a_file_is_in_memory_is_told_where_the_kernel_does() {
+        let Some(file) = on_disk() else { return };
+        if cached_pages(&file, 0, BYTES).is_err() {
+            return println!("skipped: this kernel has no cachestat, or not for this file");
+        }
+        let again = file.try_clone().unwrap();
+        let content = ContentFile::from_file(file).unwrap();
+        assert!(evict(&again));
+        let cold = content.resident_bytes().unwrap();
+        content.bring_in(0, BYTES, || true).unwrap();
+        assert_eq!(content.resident_bytes(), Some(BYTES), "all of it, and no more than it has");
+        assert!(cold < BYTES, "{cold}");
     }
 
     #[test]

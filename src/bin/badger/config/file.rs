@@ -1,6 +1,6 @@
 //! The file of settings: TOML, read key by key.
 
-use super::listeners::{ListenerSettings, help, of_listener, read_listeners};
+use super::listeners::{ListenerSettings, from_folder, help, of_listener, read_listeners};
 use super::mounts::{MountSettings, RedirectSettings, read_mounts, read_redirects};
 use super::place::{Complaints, Document, Place};
 use super::table::{Table, Value, strings, wrong_type};
@@ -158,6 +158,8 @@ fn word(flag: &Arg, long: &str, value: &Value<'_>, folder: &Path, complaints: &m
             wrong_type(value, "true or false", complaints);
             return None;
         }
+        // An address, which may have a path in it.
+        DeValue::String(text) if long == "admin" => from_folder(text, folder),
         DeValue::String(text) => text.to_string(),
         DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
             Ok(number) => number.to_string(),
@@ -211,6 +213,9 @@ mod tests {
             workers = 2
             backend = "epoll"
             idle_time = 30
+            admin = "unix:run/admin"
+            admin_token_file = "token"
+            server_timing = true
             [[mount]]
             prefix = "/assets"
             path = "public"
@@ -237,7 +242,9 @@ mod tests {
         "#;
         let settings = parse(text).unwrap();
         let words: Vec<_> = settings.words.iter().map(|word| word.word.to_str().unwrap()).collect();
-        assert_eq!(words, ["--backend=epoll", "--idle-time=30", "--workers=2"]);
+        let of_admin = ["--admin=unix:in/run/admin", "--admin-token-file=in/token"];
+        let others = ["--backend=epoll", "--idle-time=30", "--server-timing", "--workers=2"];
+        assert_eq!(words, [&of_admin[..], &others].concat());
         let listeners: Vec<_> = settings.listeners.unwrap().into_iter().map(|listener| listener.address).collect();
         assert_eq!(listeners, ["127.0.0.1:0", "unix:in/run/b"]);
         let mounts: Vec<_> =

@@ -58,7 +58,7 @@ impl ListenerSettings {
 }
 
 /// The path of a unix socket is relative to the folder of the file, as all paths in it.
-fn from_folder(address: &str, folder: &Path) -> String {
+pub(super) fn from_folder(address: &str, folder: &Path) -> String {
     match address.strip_prefix("unix:") {
         Some(path) if !path.is_empty() => format!("unix:{}", folder.join(path).display()),
         _ => address.to_owned(),

@@ -14,6 +14,7 @@ mod table;
 
 pub(crate) use listeners::unix_mode;
 
+use crate::admin;
 use crate::failure::Failure;
 use crate::lines::Lines;
 use crate::serve::ServeArguments;
@@ -179,6 +180,7 @@ pub(crate) fn check(arguments: &CheckArguments) -> Result<ExitCode, Failure> {
         return Err(word.map_or_else(|| Failure::new(&what), |word| word.place.failure(&what)));
     }
     let settings = Settings::new(flags, Some(file));
+    admin::Plan::read(&settings.arguments)?;
     let lines = Lines::start().map_err(|error| Failure::new(format!("threads: {error}")))?;
     let opened = settings.open(&lines);
     lines.flush();

@@ -84,7 +84,7 @@ impl MountSettings {
             None => failure,
         };
         let mount = open_mount(&self.prefix, &self.path, lines).map_err(|failure| at("path", failure))?;
-        let mount = self.dress(mount);
+        let mount = self.dress(mount.source(self.path.display().to_string()));
         match Router::new().mount(mount.clone()).validate() {
             Ok(()) => Ok(mount),
             Err(error) => {
