@@ -159,7 +159,8 @@ pub fn order_for_moment<'r, E>(
         let count = count.min(table.count.saturating_sub(first));
         let stride = u64::from(table.stride);
         let bytes = read(u64::from(table.offset) + u64::from(first) * stride, u64::from(count) * stride)?;
-        Ok(Elements { bytes, stride: (table.stride as usize).max(1) })
+        let stride = (table.stride as usize).max(1);
+        Ok(Elements { bytes, stride, count: bytes.len() / stride })
     };
     let row_count = block.rows.count.min(MOMENT_ROWS_MAX);
     if row_count == 0 || block.plays.count == 0 || block.plays.count > MOMENT_PLAYS_MAX {
@@ -206,6 +207,8 @@ struct Sight {
 struct Elements<'r> {
     bytes: &'r [u8],
     stride: usize,
+    /// Divided once, and not for each search.
+    count: usize,
 }
 
 impl<'r> Elements<'r> {
@@ -220,8 +223,7 @@ impl<'r> Elements<'r> {
             Some([low, middle, high, ..]) => u32::from_le_bytes([*low, *middle, *high, 0]),
             Some(_) | None => u32::MAX,
         };
-        let count = self.bytes.len() / self.stride;
-        let (mut first, mut left) = (0, count);
+        let (mut first, mut left) = (0, self.count);
         while left > 1 {
             let half = left / 2;
             first += if card_at(first + half) <= card { half } else { 0 };
