@@ -1,5 +1,5 @@
 //! `cargo bench --bench pure`: what the protocol, the router and the pack cost by themselves, without a kernel: parse, route,
-//! lookup, plan and head. `-- --quick` is enough to see a change of ten percent.
+//! lookup, plan and head, and the order of a gallery. `-- --quick` is enough to see a change of ten percent.
 
 // The group's macro makes a public function without a word.
 #![allow(missing_docs)]
@@ -9,7 +9,8 @@ use badgerserver::http::plan::{Batch, SourceId, Span};
 use badgerserver::http::service::{Found, Ready, Service, Stored};
 use badgerserver::http::{Conn, Env, Input, Moment, Scratch, Step, date};
 use badgerserver::pack::{Encoding, Entry, PackWriter, Record, WriterOptions};
-use badgerserver::{Limits, Pack, Request, Response, Router, TestClient};
+use badgerserver::poco::{Card, Gallery, Item, Layout, Play, Row, RowKind, catalogue_path};
+use badgerserver::{Limits, Mount, Pack, Request, Response, Router, TestClient};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -185,12 +186,80 @@ fn draw_head(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// A gallery of 40 rows with 75 titles each, and 99 plays.
+fn gallery(layout: Layout) -> Vec<u8> {
+    let row = |id: u32| Row {
+        id,
+        name: format!("Row {id}"),
+        kind: if id == 0 { RowKind::ContinueWatching } else { RowKind::Genre },
+        items: (0..75).map(|place| Item { card: (id * 31 + place * 17) % 2_000, match_score: None }).collect(),
+    };
+    let is_shared = layout == Layout::Shared;
+    let play = |number: u32| Play {
+        card: number * 17,
+        fraction_watched: (number * 37 % 200) as u8,
+        last_play: UNIX_SECONDS as u32 - number * 20_000,
+        episodes_left: (number % 7) as u16,
+        plays_30_days: (number % 5) as u8,
+        devices: [128, 127, 0, 0],
+        hours: [10; 24],
+        ..Play::default()
+    };
+    let card = |id: u32| Card { id: id + 1, name: format!("The title with the number {id}"), ..Card::default() };
+    let gallery = Gallery {
+        layout,
+        catalogue: if is_shared { catalogue_path([7; 16]) } else { String::new() },
+        catalogue_hash: if is_shared { [7; 16] } else { [0; 16] },
+        cards: if is_shared { Vec::new() } else { (0..2_000).map(card).collect() },
+        rows: (0..40).map(row).collect(),
+        plays: (0..99).map(play).collect(),
+        ..Gallery::default()
+    };
+    gallery.to_record().expect("the gallery is valid")
+}
+
+/// A revalidation of a gallery with its order for the moment and without, from the bytes of the request to those of the
+/// head: the difference is what the order costs, and it should be the same for a small record and a large one.
+fn order(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("order");
+    for (name, layout) in [("shared", Layout::Shared), ("inline", Layout::Inline)] {
+        let record = gallery(layout);
+        let mut file = Cursor::new(Vec::new());
+        let mut writer = PackWriter::create(&mut file, Cursor::new(Vec::new()), WriterOptions::default())
+            .expect("memory can be written");
+        for key in ["/gallery/ada", "/gallery/default"] {
+            let bodies: &[(Encoding, &[u8])] = &[(Encoding::Identity, &record)];
+            let entry = Entry { key, content_type: "application/octet-stream", bodies, ..Entry::default() };
+            writer.add(entry).expect("the entry is valid");
+        }
+        writer.finish().expect("memory can be written");
+        let pack = Pack::from_bytes(file.into_inner()).expect("the pack is valid");
+        for (what, mount) in [
+            ("with", Mount::gallery("/", pack.clone())),
+            ("without", Mount::gallery("/", pack.clone()).without_workload()),
+        ] {
+            let mut client = TestClient::new(Router::new().mount(mount)).expect("the router is valid").at(UNIX_SECONDS);
+            let target = "/gallery/ada?device=phone";
+            let first = client.get(target);
+            assert_eq!(first.header("Badger-Order").is_some(), what == "with");
+            let tag = first.header("ETag").expect("it has one").to_owned();
+            group.bench_function(format!("{what}, {name}, {} bytes", record.len()), |bencher| {
+                bencher.iter(|| {
+                    let answer = client.request("GET", black_box(target), &[("If-None-Match", &tag)]);
+                    assert_eq!(answer.status(), 304);
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default()
         .sample_size(40)
         .warm_up_time(std::time::Duration::from_millis(500))
         .measurement_time(std::time::Duration::from_millis(1_500));
-    targets = parse, route, lookup, plan, draw_head
+    targets = parse, route, lookup, plan, draw_head, order
 }
 criterion_main!(benches);

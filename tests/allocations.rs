@@ -6,6 +6,7 @@
 mod backends;
 
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
+use badgerserver::poco::{Gallery, Item, Layout as Cards, Play, Row, RowKind, catalogue_path};
 use badgerserver::{AccessOptions, Backend, Mount, Pack, Router, Server};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
@@ -98,7 +99,8 @@ fn request(method: &str, path: &str, lines: &str) -> String {
     format!("{method} {path} HTTP/1.1\r\nHost: a\r\n{lines}\r\n")
 }
 
-fn exchanges(tag: &str) -> Vec<Exchange> {
+fn exchanges(tag: &str, gallery_tag: &str) -> Vec<Exchange> {
+    let moment = "/gallery/ada?now=1790000000&device=tv";
     let exchange = |name, request, start, answers, body_bytes| Exchange { name, request, start, answers, body_bytes };
     let small = request("GET", "/p/small", "");
     let encoded = "User-Agent: test\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nCookie: a=b\r\n";
@@ -115,6 +117,14 @@ fn exchanges(tag: &str) -> Vec<Exchange> {
         exchange("OPTIONS", request("OPTIONS", "/p/small", ""), "HTTP/1.1 204", 1, 0),
         exchange("a fallback", request("GET", "/p/some/one", ""), "HTTP/1.1 200", 1, 1024),
         exchange("gathered", request("GET", "/p/some?ids=3,9,1", ""), "HTTP/1.1 200", 1, usize::MAX),
+        exchange("the order of a moment", request("GET", moment, ""), "HTTP/1.1 200", 1, usize::MAX),
+        exchange(
+            "304 with the order of a moment",
+            request("GET", moment, &format!("If-None-Match: {gallery_tag}\r\n")),
+            "HTTP/1.1 304",
+            1,
+            0,
+        ),
         exchange("percent-encoded", request("GET", "/p/%73mall?q=1", ""), "HTTP/1.1 200", 1, 1024),
     ]
 }
@@ -168,16 +178,41 @@ fn is_free(name: &str, requests: impl FnOnce()) -> bool {
     (allocations, releases) == (0, 0)
 }
 
+/// As many titles as the demo's viewers are in the middle of.
+fn gallery() -> Vec<u8> {
+    let items = (0..75).map(|card| Item { card, match_score: None }).collect();
+    let row = Row { id: 1, name: "Go on".into(), kind: RowKind::ContinueWatching, items };
+    let play = |card| Play { card, last_play: 1_790_000_000 - 20_000 * card, fraction_watched: 90, ..Play::default() };
+    let gallery = Gallery {
+        layout: Cards::Shared,
+        catalogue: catalogue_path([7; 16]),
+        rows: vec![Row { id: 2, ..Row::default() }, row],
+        plays: (0..99).map(play).collect(),
+        ..Gallery::default()
+    };
+    gallery.to_record().unwrap()
+}
+
 fn pack_file() -> (std::path::PathBuf, Pack) {
     let (small, large, page, brotli) = ([b's'; 1024], [b'l'; 150 * 1024], [b'p'; 400], [b'b'; 100]);
-    let bodies: [&[(Encoding, &[u8])]; 3] = [
+    let gallery = gallery();
+    let bodies: [&[(Encoding, &[u8])]; 4] = [
         &[(Encoding::Identity, &small)],
         &[(Encoding::Identity, &large)],
         &[(Encoding::Identity, &page), (Encoding::Br, &brotli)],
+        &[(Encoding::Identity, &gallery)],
     ];
     let mut out = Cursor::new(Vec::new());
     let mut writer = PackWriter::create(&mut out, Cursor::new(Vec::new()), WriterOptions::default()).unwrap();
-    let keys = [("/small", 0), ("/large", 1), ("/page", 2), ("/some/1", 0), ("/some/3", 2)];
+    let keys = [
+        ("/small", 0),
+        ("/large", 1),
+        ("/page", 2),
+        ("/some/1", 0),
+        ("/some/3", 2),
+        ("/gallery/ada", 3),
+        ("/gallery/default", 3),
+    ];
     for (key, bodies) in keys.map(|(key, body)| (key, bodies[body])) {
         writer.add(Entry { key, content_type: "text/plain", bodies, ..Entry::default() }).unwrap();
     }
@@ -190,6 +225,7 @@ fn pack_file() -> (std::path::PathBuf, Pack) {
 
 fn is_backend_free(backend: Backend, has_log: bool) -> bool {
     let (path, pack) = pack_file();
+    let galleries = Mount::gallery("/", pack.clone());
     let mount = Mount::pack("/p", pack).fallback("/some/", "/small", "X-Fallback", "small").gather("/some", "ids");
     let mut builder = Server::builder().backend(backend).workers(1).listen("127.0.0.1:0");
     let recorded = Arc::new(AtomicU64::new(0));
@@ -199,16 +235,21 @@ fn is_backend_free(backend: Backend, has_log: bool) -> bool {
             recorded.fetch_add(batch.len() as u64, Ordering::SeqCst);
         });
     }
-    let server = builder.start(Router::new().mount(mount)).unwrap();
+    let server = builder.start(Router::new().mount(mount).mount(galleries)).unwrap();
     std::fs::remove_file(path).unwrap();
     assert_eq!(server.backend(), backend.to_string());
     let address = server.addresses()[0].inet().unwrap();
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    stream.write_all(request("HEAD", "/p/small", "").as_bytes()).unwrap();
-    let head = read_answer(&mut stream, &mut Vec::new(), 0);
-    let tag = head.lines().find_map(|line| line.strip_prefix("ETag: ")).unwrap();
-    let exchanges = exchanges(tag);
+    let mut head = |path| {
+        stream.write_all(request("HEAD", path, "").as_bytes()).unwrap();
+        read_answer(&mut stream, &mut Vec::new(), 0)
+    };
+    let (small, gallery) = (head("/p/small"), head("/gallery/ada"));
+    assert!(gallery.contains("Badger-Order: :AQA"), "{gallery}");
+    let [tag, gallery_tag] =
+        [&small, &gallery].map(|head| head.lines().find_map(|line| line.strip_prefix("ETag: ")).unwrap());
+    let exchanges = exchanges(tag, gallery_tag);
     for exchange in &exchanges {
         run(&mut stream, exchange, 10);
     }

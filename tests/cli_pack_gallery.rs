@@ -10,6 +10,7 @@ use badgerserver::poco::{
 use cli_support::{Folder, body, find, head, keys};
 use serde_json::{Value, json};
 
+const MODEL: &str = include_str!("../src/poco/moment/default.model");
 const PACK: &str = "pack gallery --titles t.ndjson --profiles p.ndjson -o g.badger";
 /// Latin, combining marks, Cyrillic, Han, Arabic, an emoji of several code points.
 const NAMES: [&str; 6] = [
@@ -553,4 +554,22 @@ fn inspect_shows_records_as_people_read_them() {
     let outcome = folder.badger("inspect r.badger /a").failed("r.badger: /a: at byte 0: not a record");
     assert!(outcome.stdout.contains("key         /a\n"), "{outcome:?}");
     assert_eq!(folder.badger("inspect r.badger /b --hexdump").good().stdout.matches("\n  00").count(), 7 + 4);
+}
+
+/// A model of one's own is in the pack, where a mount finds it; one that is wrong is named by its line.
+#[test]
+fn a_model_goes_into_the_pack() {
+    let folder = Folder::new("gallery-model");
+    folder.write("t.ndjson", "{\"id\":1,\"name\":\"A\"}\n");
+    folder.write("p.ndjson", r#"{"id":"ada","name":"Ada","rows":[{"id":1,"name":"All","titles":[1]}]}"#);
+    folder.badger(PACK).good();
+    assert!(find(&folder.pack("g.badger"), "/model/continue-watching").is_none());
+    let own = MODEL.replace("place 0.5 0", "place 0.9 0");
+    folder.write("own.model", &own);
+    folder.badger(&format!("{PACK} --model own.model")).good();
+    let stored = body(&folder.pack("g.badger"), "/model/continue-watching", Encoding::Identity).unwrap();
+    assert_eq!(stored, own.as_bytes());
+    folder.write("bad.model", MODEL.replace("bias ", "bais "));
+    folder.badger(&format!("{PACK} --model bad.model")).failed("bad.model:3: there is no \"bais\"; there are bias,");
+    folder.badger(&format!("{PACK} --model none.model")).failed("none.model: ");
 }

@@ -309,6 +309,22 @@ fn every_file_is_compiled() {
     report(complaints);
 }
 
+/// Without its line in the manifest such a test is built where there is no program, and fails only on a fresh machine.
+#[test]
+fn tests_of_the_program_are_built_with_it() {
+    let manifest = read("Cargo.toml");
+    let mut complaints = Vec::new();
+    for entry in std::fs::read_dir(root().join("tests")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(stem) = name.strip_suffix(".rs").filter(|stem| stem.starts_with("cli_")) else { continue };
+        let wanted = format!("[[test]]\nname = \"{stem}\"\nrequired-features = [\"cli\"]\n");
+        if !manifest.contains(&wanted) {
+            complaints.push(format!("tests/{name}: it starts the program; put into Cargo.toml\n{wanted}"));
+        }
+    }
+    report(complaints);
+}
+
 #[test]
 fn crates_are_named_where_the_documentation_says() {
     let mut complaints = Vec::new();

@@ -385,6 +385,7 @@ pub(crate) fn pack_lines(
     };
     let ((titles, title_bytes), (profiles, profile_bytes)) = (open(&job.titles)?, open(&job.profiles)?);
     let options = Options {
+        model: None,
         layout: job.layout,
         assets: ASSETS.to_owned(),
         shard_index: 0,

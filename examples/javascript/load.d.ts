@@ -19,8 +19,20 @@ export interface Loaded {
   metadata(ids: number[], callback: (error: RequestError | null, titles?: TitleView[]) => void): Cancel;
 }
 
+/** What the order of a gallery is to be for. */
+export interface Moment {
+  /** Seconds since 1970; by the server's clock when it is not given. */
+  now?: number;
+  device?: 'tv' | 'phone' | 'web';
+}
+
 /** `base` is the origin of the server, and '' that of the page. */
-export function load(base: string, profile: string, callback: (error: RequestError | null, loaded?: Loaded) => void): Cancel;
+export function load(
+  base: string,
+  profile: string,
+  callback: (error: RequestError | null, loaded?: Loaded) => void,
+  moment?: Moment,
+): Cancel;
 
 /** One record; `header` gives a header of its answer. */
 export function request(

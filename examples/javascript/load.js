@@ -136,17 +136,25 @@
         return cancelAll;
     }
 
+    function query(moment) {
+        var parameters = ['now', 'device'].filter(function (name) { return moment[name] !== undefined; }).map(function (name) {
+            return name + '=' + encodeURIComponent(moment[name]);
+        });
+        return parameters.length === 0 ? '' : '?' + parameters.join('&');
+    }
+
     /**
      * Gets the gallery of a profile from the server at `base` ('' for the one that the page is from), and with it the
      * catalogue if the gallery needs one: `callback(error)` or `callback(null, loaded)`, where `loaded` has
      *   gallery    the GalleryView, complete and in the order of the answer's Badger-Order,
      *   isFallback whether the server had nothing for this profile and gave the default gallery,
      *   metadata   function(ids, callback): TitleViews by number, as PocoDataSource takes it.
-     * Gives a function that gives it up.
+     * `moment` may say what the order is to be for: `device` ('tv', 'phone' or 'web'), and `now` in seconds since 1970, else it
+     * is by the server's clock. Gives a function that gives it up.
      */
-    function load(base, profile, callback) {
+    function load(base, profile, callback, moment) {
         var root = base.replace(/\/+$/, '');
-        var url = root + '/gallery/' + encodeURIComponent(profile);
+        var url = root + '/gallery/' + encodeURIComponent(profile) + query(moment || {});
         var cancel = request(url, expect('gallery', url, function (error, gallery, header) {
             if (error) {
                 callback(error);

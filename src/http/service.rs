@@ -171,6 +171,25 @@ impl Stored {
         self.last_modified = Some(moment.unix_seconds);
     }
 
+    /// Adds whole field lines to those that go with every status, behind them.
+    pub(crate) fn add_always(&mut self, lines: &[u8]) {
+        let (end, more) = (self.always.end, lines.len() as u32);
+        // Their text is moved up; it is short.
+        self.text.extend_from_slice(lines);
+        self.text[end as usize..].rotate_right(lines.len());
+        self.always.end += more;
+        let ranges = [&mut self.content, &mut self.length];
+        for range in ranges.into_iter().filter(|range| range.start >= end && range.end > range.start) {
+            *range = range.start + more..range.end + more;
+        }
+        for piece in &mut self.pieces {
+            match piece {
+                Piece::Text(range) if range.start >= end => *range = range.start + more..range.end + more,
+                Piece::Text(_) | Piece::Span(_) => {}
+            }
+        }
+    }
+
     /// A piece of the text.
     pub fn slice(&self, range: &Range<u32>) -> &[u8] {
         &self.text[range.start as usize..range.end as usize]

@@ -8,8 +8,9 @@
 //! A file has one idea each: `schema` the structs and their table, `field` what such a
 //! table consists of, `record` how every record is opened and written,
 //! `title`, `gallery`, `card` and `catalogue` one record each with the parts they share, `many` the frame for several
-//! records in one answer, `order` the order that travels beside a gallery, `hexdump` the annotated dump, `generate` the
-//! texts made from the table, `error` what can go wrong.
+//! records in one answer, `order` the order that travels beside a gallery, `moment` what it is
+//! at some time on some device, `hexdump` the annotated dump, `generate` and
+//! `header` the texts made from the table, `error` what can go wrong.
 //!
 //! ```
 //! use badgerserver::poco::{Kind, Title, TitleView};
@@ -28,8 +29,10 @@ mod error;
 mod field;
 mod gallery;
 pub mod generate;
+mod header;
 mod hexdump;
 pub mod many;
+pub mod moment;
 mod order;
 mod record;
 pub mod schema;
@@ -39,6 +42,7 @@ pub use card::{CARDS_MAX, Card, CardView, SHEETS_MAX, Sheet, SheetView};
 pub use catalogue::{Catalogue, CatalogueView, catalogue_hash, catalogue_path};
 pub use error::PocoError;
 pub use gallery::{Gallery, GalleryView, ITEMS_MAX, Item, Play, ROW_ITEMS_MAX, ROWS_MAX, Row, RowView};
+pub use header::c_header;
 pub use hexdump::annotate;
 pub use many::{MANY_ENTRIES_MAX, ManyEntry, ManyView};
 pub use order::{ORDER_BYTES_MAX, ORDER_HEADER, Order, RowOrder};

@@ -40,39 +40,20 @@ impl Order {
     /// follow in the order of the record.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let rows = &self.rows[..self.rows.len().min((ORDER_BYTES_MAX - 4) / 2)];
-        let mut bytes = vec![VERSION, 0];
-        let put = |bytes: &mut Vec<u8>, number: u16| bytes.extend_from_slice(&number.to_le_bytes());
-        put(&mut bytes, rows.len() as u16);
-        rows.iter().for_each(|row| put(&mut bytes, *row));
-        for (row, items) in &self.items {
-            let room = ORDER_BYTES_MAX.saturating_sub(bytes.len() + 4) / 2;
-            let items = &items[..items.len().min(room)];
-            if items.is_empty() {
-                continue;
-            }
-            put(&mut bytes, *row);
-            put(&mut bytes, items.len() as u16);
-            items.iter().for_each(|item| put(&mut bytes, *item));
-        }
+        let mut bytes = Vec::new();
+        for_each_byte(&self.rows, self.items(), |byte| bytes.push(byte));
         bytes
+    }
+
+    fn items(&self) -> impl Iterator<Item = (u16, &[u16])> {
+        self.items.iter().map(|(row, items)| (*row, &items[..]))
     }
 
     /// The value of the header.
     #[must_use]
     pub fn header_value(&self) -> String {
-        let bytes = self.encode();
-        let mut value = String::with_capacity(2 + bytes.len().div_ceil(3) * 4);
-        value.push(':');
-        for group in bytes.chunks(3) {
-            let bits =
-                group.iter().enumerate().fold(0, |bits, (index, byte)| bits | u32::from(*byte) << (16 - 8 * index));
-            for index in 0..4 {
-                let digit = BASE64[(bits >> (18 - 6 * index) & 63) as usize];
-                value.push(if index <= group.len() { char::from(digit) } else { '=' });
-            }
-        }
-        value.push(':');
+        let mut value = String::new();
+        write_header_value(&self.rows, self.items(), &mut value);
         value
     }
 
@@ -145,6 +126,51 @@ impl Order {
         });
         ordered.collect()
     }
+}
+
+/// The bytes of an order, one after the other.
+fn for_each_byte<'o>(rows: &[u16], items: impl Iterator<Item = (u16, &'o [u16])>, mut take: impl FnMut(u8)) {
+    let rows = &rows[..rows.len().min((ORDER_BYTES_MAX - 4) / 2)];
+    let mut bytes = 0;
+    let mut put = |number: u16| {
+        number.to_le_bytes().into_iter().for_each(&mut take);
+        bytes += 2;
+        bytes
+    };
+    put(u16::from(VERSION));
+    let mut bytes = put(rows.len() as u16);
+    rows.iter().for_each(|row| bytes = put(*row));
+    for (row, items) in items {
+        let room = ORDER_BYTES_MAX.saturating_sub(bytes + 4) / 2;
+        let items = &items[..items.len().min(room)];
+        if items.is_empty() {
+            continue;
+        }
+        put(row);
+        put(items.len() as u16);
+        items.iter().for_each(|item| bytes = put(*item));
+    }
+}
+
+/// Appends the value of the header: without memory of its own, for the path of a request.
+pub(super) fn write_header_value<'o>(rows: &[u16], items: impl Iterator<Item = (u16, &'o [u16])>, value: &mut String) {
+    let digit = |bits: u32, shift: u32| char::from(BASE64[(bits >> shift & 63) as usize]);
+    let (mut bits, mut count) = (0, 0);
+    value.push(':');
+    for_each_byte(rows, items, |byte| {
+        bits = bits << 8 | u32::from(byte);
+        count += 1;
+        if count == 3 {
+            [18, 12, 6, 0].into_iter().for_each(|shift| value.push(digit(bits, shift)));
+            (bits, count) = (0, 0);
+        }
+    });
+    match count {
+        1 => value.extend([digit(bits << 16, 18), digit(bits << 16, 12), '=', '=']),
+        2 => value.extend([digit(bits << 8, 18), digit(bits << 8, 12), digit(bits << 8, 6), '=']),
+        _ => {}
+    }
+    value.push(':');
 }
 
 /// All positions below `count`: those that come first, then the others.

@@ -3,6 +3,7 @@
 
 use super::gather::Gathering;
 use super::router::Router;
+use super::workload::{Asked, Desk};
 use crate::http::plan::Span;
 use crate::pack::{Checked, LookupError, Record};
 
@@ -13,6 +14,9 @@ pub(crate) struct Local {
     pub(super) checked: Vec<Checked>,
     pub(super) record: Record,
     pub(super) gathering: Gathering,
+    /// The payload that the workload of the last request is about, until it is run.
+    pub(super) asked: Option<Asked>,
+    pub(super) desk: Desk,
     /// What answered the last request, or has its path and not its method: a number of [`Router::named`].
     pub(crate) chosen: Option<u16>,
     /// What went wrong in the last request that failed or panicked, for the log; the server takes it out.
@@ -24,7 +28,8 @@ impl Router {
     pub(crate) fn local(&self) -> Local {
         let checked = self.sources().iter().map(|pack| pack.checked().without_waiting()).collect();
         let (record, gathering) = (Record::default(), Gathering::default());
-        Local { checked, record, gathering, chosen: None, failure: None }
+        let (asked, desk) = (None, Desk::default());
+        Local { checked, record, gathering, asked, desk, chosen: None, failure: None }
     }
 
     /// Time has passed: what of the packs' indexes was in memory is to be asked for again.

@@ -2,7 +2,7 @@
 //!
 //! A file has one idea each: `pattern` what a pattern is, `tree` the segments of all patterns and prefixes, `router` the
 //! table and the order in which it is asked, `mount` a pack under a prefix, `stored` how a record becomes an answer,
-//! `gather` many records in one answer, `cors` answers for scripts of other origins, `missing` what is said where nothing is,
+//! `gather` many records in one answer, `workload` a header that is made from a record for each answer, `moment` the one of galleries, `cors` answers for scripts of other origins, `missing` what is said where nothing is,
 //! `redirect` from one pattern to another, `local` what each worker keeps beside the shared table, `files` the files that a mount names outside its pack,
 //! `error` what a builder can get wrong, `media` media types by file extension.
 //!
@@ -17,12 +17,14 @@ mod gather;
 mod local;
 pub mod media;
 mod missing;
+mod moment;
 mod mount;
 mod pattern;
 mod redirect;
 mod router;
 mod stored;
 mod tree;
+mod workload;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +37,8 @@ pub use mount::Mount;
 pub use pattern::PatternError;
 pub use router::Router;
 pub(crate) use router::{Kind, Named};
+pub(crate) use workload::Worked;
+pub use workload::{Halt, Payload, WORKLOAD_BYTES_MAX};
 
 /// Most handlers and mounts of one router: far above what people write by hand, so that a loop which adds them without
 /// end is found at start and not by the memory running out.

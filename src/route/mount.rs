@@ -8,15 +8,25 @@ use super::gather::Gather;
 use super::pattern;
 use super::redirect::push_segment;
 use super::stored::Lines;
+use super::workload::{Halt, Payload, Workload};
 use crate::http::request::Request;
 use crate::http::response::{FieldError, push_field_line, uncached_lines};
 use crate::pack::{Pack, Record};
+use crate::poco::ORDER_HEADER;
+use crate::poco::moment::{MOMENT_MODEL_KEY, Model};
+use std::sync::Arc;
 
 /// What an entry that never changes may say to caches (RFC 8246): a year, and no revalidation.
 const IMMUTABLE_LINE: &[u8] = b"Cache-Control: public, max-age=31536000, immutable\r\n";
 
 /// Fields that describe one entry, so a mount cannot have them.
 const OF_ENTRIES: [&str; 5] = ["content-type", "content-encoding", "content-range", "accept-ranges", "location"];
+
+/// What an answer says that is for one person at one moment.
+const PERSONAL_LINE: &[u8] = b"Cache-Control: private, no-cache\r\n";
+
+/// Longest model: ten times the default one.
+const MODEL_BYTES_MAX: u64 = 16 * 1024;
 
 /// Where a pack of galleries has the one for profiles that it does not know.
 const DEFAULT_GALLERY_KEY: &str = "/gallery/default";
@@ -48,6 +58,7 @@ pub struct Mount {
     says_immutable: bool,
     fallback: Option<FallbackRule>,
     gather: Option<Gather>,
+    workload: Option<Workload>,
     cors: Option<Cors>,
     not_found: Option<String>,
     /// The first thing that cannot be served.
@@ -76,6 +87,7 @@ impl Mount {
             says_immutable: true,
             fallback: None,
             gather: None,
+            workload: None,
             cors: None,
             not_found: None,
             error: None,
@@ -84,9 +96,18 @@ impl Mount {
 
     /// A pack of galleries as `badger pack gallery` makes it, with what belongs to one: an unknown profile gets the default
     /// gallery and `Badger-Fallback: default`; `/metadata?ids=1,2` gathers titles; caches ask again before they use what
-    /// they kept (`Cache-Control: no-cache`), but for the catalogue, which never changes.
+    /// they kept (`Cache-Control: no-cache`), but for the catalogue, which never changes. Each gallery comes with its order
+    /// for the moment, [`Mount::moment`], by the model that the pack has at `/model/continue-watching`, else the default
+    /// one. [`super::Router::validate`] finds a model that cannot be read.
     pub fn gallery(prefix: &str, pack: Pack) -> Mount {
-        Mount::pack(prefix, pack)
+        let model = model_of(&pack);
+        let mut mount = Mount::pack(prefix, pack);
+        let model = model.unwrap_or_else(|what| {
+            mount.blame_key(MOMENT_MODEL_KEY, what);
+            Model::default()
+        });
+        mount
+            .moment("/gallery/", model)
             .cache_control("no-cache")
             .fallback("/gallery/", DEFAULT_GALLERY_KEY, "Badger-Fallback", "default")
             .gather("/metadata", "ids")
@@ -217,6 +238,89 @@ impl Mount {
         self
     }
 
+    /// Answers every key below `below` (`/gallery/`) with a header that is made for each request from its record, whose
+    /// bytes do not move: `work` reads stretches of the record's plain form and writes the value; if it writes none, there
+    /// is no header. Such an answer is for one person at one moment, so in place of [`Mount::cache_control`] it says
+    /// `private, no-cache`; a revalidation is answered 304 with the header of now. `work` runs on the server's loop for
+    /// every request, so it must not block, and may be run again from its beginning when bytes have come. The last call
+    /// counts.
+    ///
+    /// Here records begin with a count and that many prices of stations, and what is cheapest within the viewer's reach
+    /// comes first:
+    ///
+    /// ```
+    /// use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
+    /// use badgerserver::route::Halt;
+    /// use badgerserver::{Mount, Pack, Router, TestClient};
+    /// use std::io::Cursor;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let mut bytes = Cursor::new(Vec::new());
+    /// let mut writer = PackWriter::create(&mut bytes, Cursor::new(Vec::new()), WriterOptions::default())?;
+    /// let bodies: &[(Encoding, &[u8])] = &[(Encoding::Identity, &[4, 180, 175, 169, 188])];
+    /// writer.add(Entry { key: "/stations/berlin", content_type: "application/octet-stream", bodies, ..Entry::default() })?;
+    /// writer.finish()?;
+    ///
+    /// let mount = Mount::pack("/", Pack::from_bytes(bytes.into_inner())?);
+    /// let mount = mount.workload("/stations/", "Best-First", |request, record, value| {
+    ///     let reach = match request.query().unwrap_or("reach=255").strip_prefix("reach=").map(str::parse::<u64>) {
+    ///         Some(Ok(reach)) => reach,
+    ///         _ => return Err(Halt::Refused("reach: a number of stations, as in ?reach=3".to_owned())),
+    ///     };
+    ///     let count = u64::from(record.read(0, 1)?[0]);
+    ///     let prices = record.read(1, count.min(reach))?;
+    ///     let mut best = [0, u8::MAX];
+    ///     for (place, price) in (0..).zip(prices) {
+    ///         if *price < best[1] {
+    ///             best = [place, *price];
+    ///         }
+    ///     }
+    ///     value.push_str(&best[0].to_string());
+    ///     Ok(())
+    /// });
+    /// let mut client = TestClient::new(Router::new().mount(mount))?;
+    /// assert_eq!(client.get("/stations/berlin").header("Best-First"), Some("2"));
+    /// assert_eq!(client.get("/stations/berlin?reach=2").header("Best-First"), Some("1"));
+    /// assert_eq!(client.get("/stations/berlin?reach=far").status(), 400);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn workload(
+        mut self,
+        below: &str,
+        name: &str,
+        work: impl Fn(&Request<'_>, &Payload<'_>, &mut String) -> Result<(), Halt> + Send + Sync + 'static,
+    ) -> Mount {
+        if OF_ENTRIES.iter().any(|field| name.eq_ignore_ascii_case(field)) {
+            self.blame(name, "each entry of the pack has its own; choose another name for the header");
+        } else if let Err(error) = push_field_line(&mut Vec::new(), name, "") {
+            self.blame(name, what(error));
+        }
+        if !(below.starts_with('/') && below.ends_with('/')) {
+            self.blame_key(
+                below,
+                "a workload is for what is below a folder: begin and end it with a slash, as in /gallery/",
+            );
+        }
+        self.workload = Some(Workload { below: below.to_owned(), name: name.to_owned(), work: Arc::new(work) });
+        self
+    }
+
+    /// The [workload](Mount::workload) of galleries: `GET /gallery/{profile}?now=UNIX_SECONDS&device=tv|phone|web` is answered with
+    /// the order for that moment in `Badger-Order`. `now` is by the server's clock when it is not given, and the device not
+    /// known. What is no number, no such device, or given twice, is answered 400.
+    pub fn moment(self, below: &str, model: Model) -> Mount {
+        self.workload(below, ORDER_HEADER, move |request, payload, value| {
+            super::moment::order(&model, request, payload, value)
+        })
+    }
+
+    /// Answers without a workload.
+    pub fn without_workload(mut self) -> Mount {
+        self.workload = None;
+        self
+    }
+
     fn blame(&mut self, name: &str, what: &'static str) {
         if self.error.is_none() {
             let (prefix, name) = (self.prefix.clone(), name.to_owned());
@@ -258,12 +362,15 @@ impl Mount {
         let of_cors = cors.as_ref().map_or(&[][..], |cors| &cors.always);
         let own = [&self.lines[..], of_cors].concat();
         let plain = [&own[..], &self.cache_control].concat();
+        let personal = [&own[..], PERSONAL_LINE].concat();
         let immutable = if self.says_immutable { [&own[..], IMMUTABLE_LINE].concat() } else { plain.clone() };
         let slash_location = slash_location(&prefix);
         let fallback = match self.fallback {
             Some(rule) => {
                 let key = rule.key.clone();
-                let fallback = Mount::finish_fallback(rule, &self.pack, [&plain, &immutable]);
+                let is_personal = self.workload.as_ref().is_some_and(|it| rule.below.starts_with(&it.below));
+                let lines = if is_personal { [&personal[..]; 2] } else { [&plain[..], &immutable] };
+                let fallback = Mount::finish_fallback(rule, &self.pack, lines);
                 Some(fallback.map_err(|what| RouteError::Key { prefix: self.prefix.clone(), key, what })?)
             }
             None => None,
@@ -275,14 +382,48 @@ impl Mount {
             },
             None => None,
         };
-        let Mount { files, source, gather, pack, .. } = self;
-        let site = Site { prefix, plain, immutable, slash_location, files, source, fallback, gather, cors, not_found };
+        let Mount { files, source, gather, workload, pack, .. } = self;
+        let site = Site {
+            prefix,
+            plain,
+            immutable,
+            personal,
+            workload,
+            slash_location,
+            files,
+            source,
+            fallback,
+            gather,
+            cors,
+            not_found,
+        };
         Ok((pack, site))
     }
 
     pub(super) fn prefix(&self) -> &str {
         &self.prefix
     }
+}
+
+/// The model that a pack has, else the default one.
+fn model_of(pack: &Pack) -> Result<Model, &'static str> {
+    const DAMAGED: &str = "the model cannot be read; `badger verify` names the place";
+    const WRONG: &str = "it is no model for the order of the moment; `badger pack gallery --model FILE` names the line";
+    let mut record = Record::default();
+    let mut checked = pack.checked();
+    if !pack.lookup(MOMENT_MODEL_KEY.as_bytes(), &mut checked, &mut record).map_err(|_| DAMAGED)? {
+        return Ok(Model::default());
+    }
+    let variant = record.variants().find(|it| it.encoding() == crate::pack::Encoding::Identity).ok_or(WRONG)?;
+    let (offset, bytes) = (variant.payload_offset(), variant.payload_bytes());
+    if bytes > MODEL_BYTES_MAX {
+        return Err(WRONG);
+    }
+    let mut text = vec![0; bytes as usize];
+    pack.check_payload(&mut checked, offset, bytes, &mut Vec::new()).map_err(|_| DAMAGED)?;
+    pack.read_payload(offset, &mut text).map_err(|_| DAMAGED)?;
+    let text = String::from_utf8(text).map_err(|_| WRONG)?;
+    Model::from_text(&text).map_err(|_| WRONG)
 }
 
 /// Whether the entry that is to stand for missing ones is there.
@@ -318,6 +459,9 @@ pub(super) struct Site {
     /// The lines of its answers, and those of an entry that is marked as immutable.
     pub(super) plain: Vec<u8>,
     pub(super) immutable: Vec<u8>,
+    /// The lines of answers that have a workload.
+    pub(super) personal: Vec<u8>,
+    pub(super) workload: Option<Workload>,
     /// Where the path that is the prefix alone leads to: its last segment and a slash, relative, so that it holds behind a
     /// proxy that changes what is before it.
     pub(super) slash_location: String,

@@ -23,6 +23,7 @@ use super::mount::{Mount, Site};
 use super::pattern::{self, Segment};
 use super::stored::{self, Entry, Lines};
 use super::tree::{Params, Tree};
+use super::workload;
 use crate::http::method::{Method, Methods};
 use crate::http::request::Request;
 use crate::http::response::Response;
@@ -205,6 +206,7 @@ impl Router {
         request: &Request<'_>,
         stored: &mut Stored,
     ) -> Found {
+        local.asked = None;
         let mut methods = Methods::NONE;
         local.chosen = None;
         if !self.routes.is_empty() {
@@ -356,7 +358,7 @@ impl Router {
         stored: &mut Stored,
     ) -> Found {
         let (site, pack) = (&self.sites[usize::from(number)], &self.packs[usize::from(number)]);
-        let Local { checked, record, failure, gathering, .. } = local;
+        let Local { checked, record, failure, gathering, asked, .. } = local;
         let checked = &mut checked[usize::from(number)];
         // The tree compared the prefix, so it is there.
         let key = request.path().get(site.prefix.len()..).unwrap_or_default();
@@ -366,7 +368,7 @@ impl Router {
             Some((gather, ids)) => {
                 Gathered { gather, number, site, pack }.fill(ids, checked, record, gathering, files, request, stored)
             }
-            None => Asked { number, site, pack, key, is_bare }.fill(checked, record, files, request, stored),
+            None => Asked { number, site, pack, key, is_bare }.fill(checked, record, asked, files, request, stored),
         };
         found.unwrap_or_else(|what| {
             *failure = Some(format!("mount {:?}, key {key:?}: {what}", site.prefix));
@@ -394,6 +396,7 @@ impl Asked<'_> {
         &self,
         checked: &mut Checked,
         record: &mut Record,
+        asked: &mut Option<workload::Asked>,
         files: &mut dyn Files,
         request: &Request<'_>,
         stored: &mut Stored,
@@ -404,6 +407,10 @@ impl Asked<'_> {
             outcome => outcome.map(Ok).map_err(|error| error.to_string()),
         };
         let mut lines = site.lines(request);
+        let workload = site.workload.as_ref().filter(|workload| workload.has(key));
+        if workload.is_some() {
+            lines = Lines { plain: &site.personal, immutable: &site.personal, ..lines };
+        }
         match find(key)? {
             Ok(true) => {}
             Ok(false) => {
@@ -426,6 +433,7 @@ impl Asked<'_> {
             stored::fill_redirect(site, request, stored);
             return Ok(Found::Stored);
         }
+        *asked = workload.and_then(|workload| workload.ask(number, record));
         match (Entry { number, lines, pack, record }).fill(files, request, stored) {
             Found::Failed => Err("its file cannot be opened".to_owned()),
             found => Ok(found),

@@ -36,6 +36,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+mod work;
+
 /// Bytes of a payload that are checked on the loop, once, before the first answer from them: four chunks, about 20 us.
 const CHECK_INLINE_BYTES_MAX: u64 = 256 * 1024;
 
@@ -478,7 +480,11 @@ impl Service for Content {
             deliver: &self.deliver,
             stats: &self.stats,
         };
-        let found = shared.router.find(local, &mut files, request, stored);
+        let mut found = shared.router.find(local, &mut files, request, stored);
+        if matches!(found, Found::Stored) {
+            found = self.work(request, stored);
+        }
+        let local = &mut self.generation.local;
         match &found {
             Found::Failed => {
                 if let Some(what) = local.failure.take() {

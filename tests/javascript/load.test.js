@@ -33,6 +33,31 @@ test('a gallery comes in the order of its answer', () => withSite(async ({ base,
     assert.equal((await loaded(base, 'nobody')).isFallback, true);
 }));
 
+test('a gallery is asked for by its moment, and falcor gives it in that order', () => withSite(async ({ base, asked }) => {
+    const at = (moment) => new Promise((resolve, reject) => {
+        load(base, 'ada', (error, answer) => (error ? reject(error) : resolve(answer.gallery)), moment);
+    });
+    const first = async (moment) => {
+        const source = new PocoDataSource({ gallery: (callback) => load(base, 'ada', callback, moment) });
+        const { json } = await new falcor.Model({ source }).get('lolomo[0].name', 'lolomo[0][0].title');
+        return [json.lolomo[0].name, json.lolomo[0][0].title];
+    };
+    const seen = [];
+    for (const [moment, query, row, place] of [
+        [undefined, '', 2, 5], [{}, '', 2, 5], [{ device: 'tv', now: 1790000000 }, '?now=1790000000&device=tv', 2, 5],
+        [{ device: 'phone' }, '?device=phone', 3, 4], [{ now: 0 }, '?now=0', 2, 5],
+    ]) {
+        const gallery = await at(moment);
+        assert.equal(asked.at(-1), `/gallery/ada${query}`);
+        assert.equal(gallery.row(0).id, 1000 + row);
+        const plain = Badger.decode(new Uint8Array(require('./support/encoder.js').record('Gallery', samples.gallery(4, 6, 20))).buffer);
+        assert.equal(gallery.row(0).item(0).card.name, plain.row(row).item(place).card.name);
+        seen.push(await first(moment));
+        assert.deepEqual(seen.at(-1), [gallery.row(0).name, gallery.row(0).item(0).card.name]);
+    }
+    assert.notDeepEqual(seen[3], seen[0]);
+}));
+
 test('a gallery of the shared layout comes with its catalogue', () => withSite(async ({ base, asked }) => {
     const { gallery } = await loaded(base, 'shared');
     assert.deepEqual(asked, ['/gallery/shared', `/catalogue/${'0123456789abcdef'.repeat(2)}`]);

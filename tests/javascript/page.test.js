@@ -47,7 +47,7 @@ test('the browse page', { skip: IS_THERE ? false : `no ${support.EXECUTABLE}` },
     });
 
     /** A test with a page of its own, at `address`, which must end without an error of a script. */
-    function scene(name, { options = TV, address = `#/${profile}`, drawn = 'gallery-drawn', before = () => {} }, work) {
+    function scene(name, { options = TV, address = `#/${profile}`, moment = support.MOMENT, drawn = 'gallery-drawn', before = () => {} }, work) {
         return t.test(name, async () => {
             const context = await browser.newContext(options);
             const page = await context.newPage();
@@ -56,7 +56,7 @@ test('the browse page', { skip: IS_THERE ? false : `no ${support.EXECUTABLE}` },
             const session = await context.newCDPSession(page);
             try {
                 await before(page);
-                await page.goto(`${server.base}/${address}`);
+                await page.goto(`${server.base}/?${moment}${address}`);
                 if (drawn) {
                     await isDrawn(page, drawn);
                 }
@@ -136,6 +136,31 @@ test('the browse page', { skip: IS_THERE ? false : `no ${support.EXECUTABLE}` },
         assert.equal(await page.evaluate(() => document.activeElement.id), 'chip');
         await press(page, 'ArrowDown', 'ArrowDown');
         await at(page, 1, 0);
+    });
+
+    // Each device has its own order of the same record, and the page shows the one that it asked for.
+    const orders = new Set();
+    // The first one may be a guest, who has played nothing.
+    const viewer = people[1].id;
+    for (const moment of ['device=tv&now=1790020800', 'device=phone&now=1790020800', 'device=phone&now=1790064000']) {
+        await scene(`the order of ${moment}`, { moment, address: `#/${viewer}` }, async (page) => {
+            const wanted = await support.galleryOf(server.base, viewer, moment);
+            const shown = await page.locator('[id^="rows-0-"]').evaluateAll((found) => found.map((cell) => [cell.id, cell.getAttribute('aria-label')]));
+            assert.ok(shown.length >= 4, `${shown.length} cells`);
+            for (const [id, name] of shown) {
+                assert.ok(name.startsWith(wanted.row(0).item(Number(id.split('-').pop())).card.name), `${id}: ${name}`);
+            }
+            await press(page, 'ArrowDown');
+            const below = await focused(page);
+            assert.ok(below.label.startsWith(wanted.row(1).item(0).card.name), below.label);
+            orders.add(JSON.stringify(Array.from({ length: 16 }, (_, column) => wanted.row(0).item(column).card.name)));
+        });
+    }
+    assert.ok(orders.size > 1, 'every moment had the same order');
+    await scene('a page that is not told asks by what it runs on', { moment: '', before: (page) => {
+        page.on('request', (request) => { page.asked = (page.asked || []).concat(request.url()); });
+    } }, async (page) => {
+        assert.ok(page.asked.some((url) => url.endsWith(`/gallery/${profile}?device=web`)), String(page.asked));
     });
 
     await scene('the codes of remote controls', {}, async (page, session) => {
@@ -501,7 +526,7 @@ test('the browse page', { skip: IS_THERE ? false : `no ${support.EXECUTABLE}` },
         for (let index = 0; index < 5; index += 1) {
             await session.send('Network.clearBrowserCache');
             await page.goto('about:blank');
-            await page.goto(`${server.base}/#/${profile}`);
+            await page.goto(`${server.base}/?${support.MOMENT}#/${profile}`);
             await isDrawn(page, 'gallery-drawn');
             firsts.push(await page.evaluate(() => performance.getEntriesByName('gallery-drawn')[0].startTime));
         }

@@ -86,9 +86,28 @@
         return sheets;
     }
 
+    /** What this page runs on, as far as a browser tells. */
+    function deviceOf(agent) {
+        if (/\b(TV|SmartTV|SMART-TV|Tizen|Web0S|BRAVIA|AFT[A-Z]|CrKey)\b/i.test(agent)) { return 'tv'; }
+        return /Mobi/.test(agent) ? 'phone' : 'web';
+    }
+
+    /**
+     * What the order of a gallery is asked for: this device, and now by the server's clock, so that the address stays the
+     * same and a browser asks again for what it has. `?device=phone&now=1790000000` in the address of the page looks at another.
+     */
+    function momentOf(search, agent) {
+        function given(name, isGood) {
+            var found = new RegExp('[?&]' + name + '=([^&]*)').exec(search);
+            return found && isGood.test(found[1]) ? found[1] : '';
+        }
+        var now = given('now', /^[0-9]{1,10}$/);
+        return '?device=' + (given('device', /^(tv|phone|web)$/) || deviceOf(agent)) + (now ? '&now=' + now : '');
+    }
+
     /** Fetches a gallery and what it needs. done(error, { view, rows, sheets, isFallback }): rows without titles are left out. */
     function gallery(profile, done) {
-        var path = '/gallery/' + encodeURIComponent(profile);
+        var path = '/gallery/' + encodeURIComponent(profile) + momentOf(root.location.search, root.navigator.userAgent);
         ask(path, 'gallery', function (error, view, header) {
             if (error) { done(error); return; }
             withCatalogue(view, function (missing, complete, holder) {

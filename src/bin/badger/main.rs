@@ -15,6 +15,7 @@ mod output;
 mod pack_files;
 mod pack_gallery;
 mod pack_records;
+mod poco_header;
 mod poco_json;
 mod poco_text;
 mod probe;
@@ -62,6 +63,9 @@ enum Command {
     Inspect(inspect::InspectArguments),
     /// Examine a whole pack: every checksum and every rule
     Verify(verify::VerifyArguments),
+    /// Write what other languages need to read the records
+    #[command(subcommand)]
+    Poco(poco_header::PocoCommand),
     /// Examine a file of settings for `badger serve`
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -97,6 +101,7 @@ fn main() -> ExitCode {
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
+        Command::Poco(poco_header::PocoCommand::Header(arguments)) => poco_header::run(&arguments),
         Command::Config(config::ConfigCommand::Check(arguments)) => config::check(&arguments),
         Command::Completions(arguments) => reference::completions(&arguments),
         Command::Man(arguments) => reference::man(&arguments),

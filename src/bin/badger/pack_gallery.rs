@@ -9,6 +9,7 @@ use crate::progress::Progress;
 use crate::text::{say, thousands};
 use badgerserver::pack::{PackWriter, WriterOptions};
 use badgerserver::poco::Layout;
+use badgerserver::poco::moment::Model;
 use clap::{Args, ValueEnum};
 use std::fs::File;
 use std::io::BufReader;
@@ -38,6 +39,9 @@ pub(crate) struct GalleryArguments {
     /// Keep the profiles of shard I of N, counted from 0: those with XXH64("/gallery/{id}") % N == I
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
+    /// Weights for the order of the moment in place of the default ones: docs/moment.md
+    #[arg(long, value_name = "FILE")]
+    model: Option<PathBuf>,
     /// Encodings: a list of br, gzip and zstd, or none
     #[arg(long, value_name = "LIST", default_value = "br,gzip")]
     encode: Encodings,
@@ -61,6 +65,7 @@ enum LayoutArgument {
 pub(crate) fn run(arguments: &GalleryArguments) -> Result<ExitCode, Failure> {
     let (titles, title_bytes) = open(&arguments.titles)?;
     let (profiles, profile_bytes) = open(&arguments.profiles)?;
+    let model = arguments.model.as_deref().map(read_model).transpose()?;
     let output = arguments.output.open()?;
     let shard = arguments.shard.unwrap_or_default();
     let options = Options {
@@ -72,6 +77,7 @@ pub(crate) fn run(arguments: &GalleryArguments) -> Result<ExitCode, Failure> {
         shard_index: shard.index,
         shard_count: shard.count,
         encodings: arguments.encode.clone(),
+        model,
         threads: arguments.output.jobs(),
     };
     let header = WriterOptions { shard_index: shard.index, shard_count: shard.count, ..arguments.output.options() };
@@ -98,6 +104,18 @@ fn open(path: &Path) -> Result<(Input, Option<u64>), Failure> {
     }
     let input = Input::new(path.display().to_string(), BufReader::with_capacity(READ_BYTES, file));
     Ok((input, found.is_file().then_some(found.len())))
+}
+
+/// The text of a model, which is one.
+fn read_model(path: &Path) -> Result<String, Failure> {
+    let remedy = "docs/moment.md says how a model is written; the default one is src/poco/moment/default.model";
+    let text = std::fs::read_to_string(path).map_err(|error| io_failure(path, &error).remedy(remedy))?;
+    match Model::from_text(&text) {
+        Ok(_) => Ok(text),
+        Err(error) => {
+            Err(Failure::new(error.what).at(format_args!("{}:{}", path.display(), error.line)).remedy(remedy))
+        }
+    }
 }
 
 fn failure(output: &Output, error: GalleryError) -> Failure {

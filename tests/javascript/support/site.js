@@ -12,7 +12,8 @@ function site(url) {
     const { pathname, searchParams } = new URL(url, 'http://localhost');
     switch (decodeURIComponent(pathname)) {
     case '/gallery/ada':
-        return { body: INLINE, headers: { 'Badger-Order': order([2], [[2, [5]]]) } };
+        // On a phone another row and another title come first.
+        return { body: INLINE, headers: { 'Badger-Order': searchParams.get('device') === 'phone' ? order([3], [[3, [4]]]) : order([2], [[2, [5]]]) } };
     case '/gallery/broken order':
         return { body: INLINE, headers: { 'Badger-Order': ':AQAB:' } };
     case '/gallery/shared':

@@ -5,7 +5,7 @@
 const fs = require('node:fs');
 const path = require('node:path');
 const zlib = require('node:zlib');
-const { record, many } = require('./encoder.js');
+const { record, many, order } = require('./encoder.js');
 const { serve } = require('./server.js');
 
 const ROOT = path.join(__dirname, '../../..');
@@ -155,7 +155,10 @@ function answer(url) {
         case 'profiles': return { type: 'application/json', body: JSON.stringify(PROFILES) };
         case 'gallery': {
             const value = gallery(rest, rest.endsWith('1'));
-            return { type: 'application/vnd.badger.gallery;v=1', body: record('Gallery', value), headers: value.profile === rest ? {} : { 'Badger-Fallback': 'default' } };
+            const headers = value.profile === rest ? {} : { 'Badger-Fallback': 'default' };
+            // As a server would that knows what was begun where.
+            if (searchParams.get('device') === 'phone') { headers['Badger-Order'] = order([1, 0], [[0, [5, 9, 2]]]); }
+            return { type: 'application/vnd.badger.gallery;v=1', body: record('Gallery', value), headers };
         }
         case 'catalogue': return { type: 'application/vnd.badger.catalogue;v=1', body: record('Catalogue', { assets: '/assets/', cards: CARDS, sheets: [SHEET] }) };
         case 'metadata': {

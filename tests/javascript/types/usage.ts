@@ -36,6 +36,6 @@ const cancel = load('', 'ada', (error, loaded) => {
 cancel();
 request('/metadata/1', (error, record, header) => console.log(error, record?.type, header?.('ETag')));
 export const source = new PocoDataSource({
-    gallery: (callback) => load('', 'ada', callback),
+    gallery: (callback) => load('', 'ada', callback, { device: 'tv', now: 1790000000 }),
     metadata: (ids, callback) => callback(null, []),
 });

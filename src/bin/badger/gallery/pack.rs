@@ -18,6 +18,7 @@ use super::title::TitleLine;
 use super::titles::Titles;
 use badgerserver::pack::key::{self, shard_of};
 use badgerserver::pack::{Encoding, Entry, PackWriter, Summary, WriteError};
+use badgerserver::poco::moment::MOMENT_MODEL_KEY;
 use badgerserver::poco::{CATALOGUE_MEDIA_TYPE, GALLERY_MEDIA_TYPE, Layout, PocoError, TITLE_MEDIA_TYPE};
 use serde_json::{Value, json};
 use std::io::{Read, Seek, Write};
@@ -36,6 +37,8 @@ pub(crate) struct Options {
     pub(crate) shard_index: u32,
     pub(crate) shard_count: u32,
     pub(crate) encodings: Encodings,
+    /// The text of a model for the order of the moment; none: the default one.
+    pub(crate) model: Option<String>,
     /// Threads that read and encode.
     pub(crate) threads: usize,
 }
@@ -77,6 +80,11 @@ pub(crate) fn pack<W: Read + Write + Seek, S: Read + Write + Seek>(
     let galleries = packing.galleries(profiles, Arc::new(shelf))?;
     let list = Value::Array(galleries.listed).to_string().into_bytes();
     packing.add("/profiles", &Ready::new("/profiles", "application/json", list, &options.encodings)?, false, 0)?;
+    if let Some(model) = &options.model {
+        let text = model.clone().into_bytes();
+        let ready = Ready::new(MOMENT_MODEL_KEY, "text/plain; charset=utf-8", text, &options.encodings)?;
+        packing.add(MOMENT_MODEL_KEY, &ready, false, 0)?;
+    }
     Ok(Packed {
         summary: packing.writer.finish().map_err(|error| duplicate_error(&name, error))?,
         titles: title_count,

@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+"""Fits the default model of the Continue Watching row, and judges it on viewers that the fit never saw.
+
+    python3 -m venv venv && venv/bin/pip install -r docs/moment/requirements.txt
+    venv/bin/python docs/moment/fit.py            # about two minutes; the same seeds give the same files
+
+Writes src/poco/moment/default.model, docs/moment/report.json and docs/moment/*.png. Its features are those of
+src/poco/moment/model.rs, bin for bin; tests/moment.rs compares the two on docs/moment/odds.json, which is written here.
+"""
+import json
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import brier_score_loss, roc_auc_score, roc_curve
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+
+HERE = Path(__file__).resolve().parent
+MODEL = HERE.parent.parent / "src/poco/moment/default.model"
+FEATURES = [("age", 12), ("film", 9), ("series", 9), ("left", 6), ("week", 5), ("month", 6), ("hour", 6), ("device", 6)]
+OFFSETS = np.cumsum([0] + [bins for _, bins in FEATURES])
+PLACES = [(0.5, 0), (0.35, 1), (0.22, 3), (0.1, 6)]
+HOUR, DAY = 3600, 86_400
+START = 1_780_000_000 // DAY * DAY
+DAYS, WARM_DAYS = 110, 30
+TITLES = 400
+
+
+class Population:
+    """How the viewers of one population differ from those of another; what a generator has and a model never sees."""
+
+    def __init__(self, seed, viewers, device_habit=1.6, memory_days=5.0, novelty=0.4, drift=0.0):
+        self.random = np.random.default_rng(seed)
+        self.viewers, self.device_habit, self.memory_days = viewers, device_habit, memory_days
+        self.novelty, self.drift = novelty, drift
+        catalogue = np.random.default_rng(7)  # one catalogue for all
+        self.is_series = catalogue.random(TITLES) < 0.45
+        self.episodes = np.where(self.is_series, catalogue.integers(4, 40, TITLES), 1)
+        self.minutes = np.where(self.is_series, catalogue.integers(20, 60, TITLES), catalogue.integers(75, 160, TITLES))
+        self.fame = catalogue.pareto(1.2, TITLES) + 0.2
+
+    def sessions(self):
+        """Every session after the warm days, with the row as the night's record has it, and what was resumed."""
+        popularity = np.zeros(TITLES)
+        out = []
+        for viewer in range(self.viewers):
+            out.extend(self.viewer(viewer, popularity))
+        for session in out:
+            session["popularity"] = popularity[session["titles"]]
+        return out
+
+    def viewer(self, number, popularity):
+        random = self.random
+        rate = random.gamma(2.0, 0.6) + 0.1  # sessions a day
+        patience = random.normal(0.0, 0.5)
+        evening = random.normal(20.0, 1.5)
+        devices = random.dirichlet([2.0, 1.0, 0.6])
+        quiet_until = 0
+        plays = {}  # title -> what is known of it, and the taste that nobody sees
+        for day in range(DAYS):
+            night = {title: snapshot(play, START + day * DAY) for title, play in plays.items()}
+            if random.random() < 0.02:  # a holiday
+                quiet_until = day + int(random.integers(3, 14))
+            weekend = 1.4 if day % 7 in (5, 6) else 1.0
+            for _ in range(0 if day < quiet_until else random.poisson(rate * weekend)):
+                hour = (random.normal(evening, 1.8) if random.random() < 0.75 else random.uniform(7, 23)) % 24
+                now = int(START + day * DAY + hour * HOUR)
+                is_commute = hour < 9 or 16 < hour < 18
+                shares = devices * (np.array([0.2, 4.0, 1.0]) if is_commute else np.array([2.5, 0.6, 0.8]))
+                device = int(random.choice(3, p=shares / shares.sum()))
+                chosen = self.choose(plays, now, device, hour, patience)
+                if day >= WARM_DAYS and night:
+                    titles = sorted(night, key=lambda title: -night[title]["last_play"])[:75]
+                    chosen_at = titles.index(chosen) if chosen in night and chosen in titles else -1
+                    said = device if random.random() < 0.9 else None  # some clients do not say what they are
+                    out = {"viewer": number, "now": now, "device": said, "titles": titles, "resumed": chosen_at}
+                    out["bins"] = np.array([bins(night[title], now, said) for title in titles])
+                    out["age"] = np.array([now - night[title]["last_play"] for title in titles])
+                    out["first"] = night[titles[0]]
+                    yield out
+                if chosen is None:
+                    chosen = int(random.choice(TITLES, p=self.fame / self.fame.sum()))
+                self.play(plays, chosen, now, device, int(hour))
+                popularity[chosen] += 1
+
+    def choose(self, plays, now, device, hour, patience):
+        """What of the begun is resumed; none: something new, or nothing of the row."""
+        random, best, best_title = self.random, self.novelty + random_gumbel(self.random), None
+        for title, play in plays.items():
+            days = (now - play["last_play"]) / DAY
+            is_done = play["left"] == 0 and play["fraction"] > 0.93
+            habit = play["devices"][device] / max(1, sum(play["devices"])) - 0.4
+            away = min(abs(hour - play["last_hour"]), 24 - abs(hour - play["last_hour"]))
+            utility = play["taste"] + patience - days / self.memory_days - self.drift
+            utility += self.device_habit * habit - 0.12 * min(away, 6)
+            utility += 1.0 if play["left"] and play["fraction"] > 0.9 else 0.0  # the next episode
+            utility += 0.8 if play["left"] == 0 and 0.25 < play["fraction"] < 0.9 else 0.0
+            utility -= 4.5 if is_done else 0.0
+            utility -= 1.0 if play["left"] == 0 and play["fraction"] < 0.1 else 0.0  # given up at once
+            utility += random_gumbel(random)
+            if utility > best:
+                best, best_title = utility, title
+        return best_title
+
+    def play(self, plays, title, now, device, hour):
+        random = self.random
+        if title not in plays:
+            left = int(self.episodes[title]) - 1
+            plays[title] = {"taste": random.normal(-0.6, 1.1), "fraction": 0.0, "left": left, "times": [], "last_play": now,
+                            "devices": [0, 0, 0], "hours": [0] * 24, "last_hour": hour}
+        play = plays[title]
+        watched = random.gamma(2.0, 25.0) * (1.2 if device == 0 else 0.6)
+        while watched > 0:
+            need = (1.0 - play["fraction"]) * self.minutes[title]
+            if need > watched:
+                play["fraction"] += watched / self.minutes[title]
+                break
+            watched -= need
+            if play["left"] == 0:
+                play["fraction"] = 1.0
+                break
+            # Credits: an episode that was just ended stays the last one until the next begins.
+            play["left"] -= 1
+            play["fraction"] = 0.0
+            if random.random() < 0.5:
+                play["left"] += 1
+                play["fraction"] = 0.97
+                break
+        play["last_play"], play["last_hour"] = now, hour
+        play["times"].append(now)
+        play["devices"][device] += 1
+        play["hours"][hour] += 1
+
+
+def random_gumbel(random):
+    return random.gumbel()
+
+
+def snapshot(play, night):
+    """A play as the record of this night has it."""
+    shares = lambda counts: [round(count / max(1, sum(counts)) * 255) for count in counts]
+    within = lambda days: min(255, sum(night - time < days * DAY for time in play["times"]))
+    return {"fraction_watched": min(200, round(play["fraction"] * 200)), "last_play": play["last_play"],
+            "episodes_left": play["left"], "plays_7_days": within(7), "plays_30_days": within(30),
+            "devices": shares(play["devices"]) + [0], "hours": shares(play["hours"])}
+
+
+def bins(play, now, device):
+    bits = lambda number, last: min(int(number).bit_length(), last)
+    eighths, has_more = min(play["fraction_watched"] // 25, 8), play["episodes_left"] > 0
+    hour = now // HOUR % 24
+    near = sum(play["hours"][(hour + away) % 24] for away in (23, 0, 1))
+    share = lambda part: min(part * 5 // 256, 4)
+    return [bits(max(0, now - play["last_play"]) // HOUR, 11), 0 if has_more else eighths, eighths if has_more else 0,
+            bits(play["episodes_left"], 5), bits(play["plays_7_days"], 4), bits(play["plays_30_days"], 5),
+            share(near) if any(play["hours"]) else 5,
+            share(play["devices"][device]) if device is not None and any(play["devices"]) else 5]
+
+
+def one_hot(binned):
+    out = np.zeros((len(binned), OFFSETS[-1]), dtype=np.float32)
+    for column in range(len(FEATURES)):
+        out[np.arange(len(binned)), OFFSETS[column] + binned[:, column]] = 1
+    return out
+
+
+def logits(weights, bias, session):
+    return bias + weights[OFFSETS[:-1] + session["bins"]].sum(axis=1)
+
+
+def chance_logit(z):
+    """The logit of the chance that anything is resumed, 1 - prod(1 - p), before it is calibrated."""
+    return np.log(np.expm1(np.minimum(np.logaddexp(0, z).sum(), 80)))
+
+
+def fit(sessions):
+    rows = np.concatenate([session["bins"] for session in sessions])
+    labels = np.concatenate([np.arange(len(s["titles"])) == s["resumed"] for s in sessions]).astype(int)
+    model = LogisticRegression(C=1.0, max_iter=500).fit(one_hot(rows), labels)
+    weights, seen = model.coef_[0].copy(), one_hot(rows).sum(axis=0)
+    for index in range(len(FEATURES)):
+        own = slice(OFFSETS[index], OFFSETS[index + 1])
+        # A bin that nobody was in, such as an hour that is not known, is like the average of its feature.
+        weights[own] = np.where(seen[own] > 0, weights[own], np.average(weights[own], weights=seen[own]))
+    return np.round(weights, 3), round(float(model.intercept_[0]), 3)
+
+
+def ranks(scores, resumed):
+    """The place of what was resumed, from 1. Of equal scores the one that the record has first comes first."""
+    return int(np.where(np.argsort(-scores, kind="stable") == resumed)[0][0]) + 1
+
+
+def judge(sessions, weights, bias, slope, offset, random):
+    """All figures with 95 % intervals: a bootstrap over viewers, since the sessions of one are alike."""
+    rows = []
+    for session in sessions:
+        z = logits(weights, bias, session)
+        any_logit = chance_logit(z)
+        resumed = session["resumed"]
+        row = [session["viewer"], float(resumed >= 0), 1 / (1 + np.exp(-(slope * any_logit + offset))),
+               -float(session["age"].min()), float(session["popularity"].max())]
+        if resumed >= 0:
+            row += [ranks(score, resumed) for score in (z, -session["age"].astype(float), session["popularity"])]
+        else:
+            row += [np.nan] * 3
+        rows.append(row)
+    rows = np.array(rows)
+    viewers = np.unique(rows[:, 0])
+    of_viewer = [np.where(rows[:, 0] == viewer)[0] for viewer in viewers]
+
+    def figures(rows):
+        out, is_resumed = {}, rows[:, 1] == 1
+        for name, column, score in (("model", 5, 2), ("recency", 6, 3), ("popularity", 7, 4)):
+            rank = rows[is_resumed, column]
+            out[name] = [np.mean(rank == 1), np.mean(rank <= 3), np.mean(1 / rank), roc_auc_score(rows[:, 1], rows[:, score])]
+        out["brier"] = [brier_score_loss(rows[:, 1], rows[:, 2]), np.mean(rows[:, 2]) - np.mean(rows[:, 1])]
+        return out
+
+    whole = figures(rows)
+    draws = []
+    for _ in range(300):
+        chosen = random.integers(0, len(viewers), len(viewers))
+        draws.append(figures(rows[np.concatenate([of_viewer[place] for place in chosen])]))
+    report = {"viewers": len(viewers), "sessions": len(rows), "resumed": round(float(rows[:, 1].mean()), 3)}
+    interval = lambda values: [round(float(value), 3) for value in np.percentile(values, [2.5, 97.5])]
+    for index, name in enumerate(["precision_at_1", "recall_at_3", "mean_reciprocal_rank", "roc_area_of_placement"]):
+        report[name] = {}
+        for who in ("model", "recency", "popularity"):
+            report[name][who] = {"value": round(float(whole[who][index]), 3),
+                                 "interval": interval([draw[who][index] for draw in draws])}
+            if who != "model":
+                margins = [draw["model"][index] - draw[who][index] for draw in draws]
+                margin = float(whole["model"][index] - whole[who][index])
+                report[name][who]["margin"] = {"value": round(margin, 3), "interval": interval(margins)}
+    report["brier"] = {"value": round(float(whole["brier"][0]), 4), "interval": interval([d["brier"][0] for d in draws])}
+    report["mean_chance_minus_share"] = {"value": round(float(whole["brier"][1]), 4),
+                                         "interval": interval([draw["brier"][1] for draw in draws])}
+    edges = np.quantile(rows[:, 2], np.linspace(0, 1, 11))
+    which = np.clip(np.searchsorted(edges, rows[:, 2], side="right") - 1, 0, 9)
+    report["calibration"] = [{"said": round(float(rows[which == b, 2].mean()), 3), "was": round(float(rows[which == b, 1].mean()), 3)}
+                             for b in range(10) if np.any(which == b)]
+    return report, rows
+
+
+def over_time(sessions, rows, path):
+    day = np.array([(session["now"] - START) // DAY for session in sessions])
+    figure, axes = plt.subplots(figsize=(7, 3.5))
+    for name, column in (("model", 5), ("recency", 6), ("popularity", 7)):
+        weeks = range(WARM_DAYS, DAYS, 8)
+        values = [np.mean(rows[(day >= w) & (day < w + 8) & (rows[:, 1] == 1), column] == 1) for w in weeks]
+        axes.plot(list(weeks), values, marker="o", label=name)
+    axes.set(xlabel="day of the simulation", ylabel="precision@1", ylim=(0, 1), title="Held-out viewers: the first title is the one that is resumed")
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=90, metadata={"Software": None})
+
+
+def curves(report, rows, path):
+    figure, (left, right) = plt.subplots(1, 2, figsize=(9, 4))
+    left.plot([0, 1], [0, 1], color="grey", linewidth=1)
+    left.plot([b["said"] for b in report["calibration"]], [b["was"] for b in report["calibration"]], marker="o")
+    left.set(xlabel="chance that the model says", ylabel="share of sessions with a resume", title="Calibration, tenths")
+    for name, column in (("model", 2), ("recency", 3), ("popularity", 4)):
+        wrong, right_share, _ = roc_curve(rows[:, 1], rows[:, column])
+        right.plot(wrong, right_share, label=f"{name} {roc_auc_score(rows[:, 1], rows[:, column]):.3f}")
+    right.set(xlabel="false positives", ylabel="true positives", title="ROC: is anything resumed?")
+    right.legend()
+    figure.tight_layout()
+    figure.savefig(path, dpi=90, metadata={"Software": None})
+
+
+def write_model(weights, bias, slope, offset):
+    lines = ["badger continue-watching model 1", "# Weights in logits, written by docs/moment/fit.py; docs/moment.md says what they mean.",
+             f"bias {bias:g}"]
+    for index, (name, _) in enumerate(FEATURES):
+        own = weights[OFFSETS[index]:OFFSETS[index + 1]]
+        lines.append(f"{name} " + " ".join(f"{weight:g}" for weight in own))
+    lines.append(f"calibration {slope:g} {offset:g}")
+    lines += [f"place {chance:g} {position}" for chance, position in PLACES]
+    MODEL.write_text("\n".join(lines) + "\n")
+
+
+def write_odds(sessions, weights, bias):
+    """Some plays with the odds that they have here, for the program's own arithmetic to be compared with."""
+    cases = []
+    for session in sessions[::max(1, len(sessions) // 40)][:40]:
+        cases.append({"now": session["now"], "device": ["tv", "phone", "web", None][3 if session["device"] is None else session["device"]], "play": session["first"],
+                      "logit": round(float(logits(weights, bias, session)[0]), 4)})
+    (HERE / "odds.json").write_text(json.dumps(cases, indent=1) + "\n")
+
+
+def main():
+    training, calibration = Population(1, 250).sessions(), Population(2, 100).sessions()
+    weights, bias = fit(training)
+    x = np.array([chance_logit(logits(weights, bias, session)) for session in calibration])[:, None]
+    platt = LogisticRegression(C=1e6).fit(x, [int(session["resumed"] >= 0) for session in calibration])
+    slope, offset = round(float(platt.coef_[0][0]), 3), round(float(platt.intercept_[0]), 3)
+    write_model(weights, bias, slope, offset)
+    report, random = {}, np.random.default_rng(11)
+    held_out = Population(3, 200)
+    sessions = held_out.sessions()
+    report["held_out"], rows = judge(sessions, weights, bias, slope, offset, random)
+    over_time(sessions, rows, HERE / "precision.png")
+    curves(report["held_out"], rows, HERE / "curves.png")
+    write_odds(sessions, weights, bias)
+    # People with other habits: less bound to a device, of longer memory, readier to begin something new.
+    shifted = Population(4, 150, device_habit=0.6, memory_days=9.0, novelty=1.2, drift=0.2)
+    report["other_habits"], _ = judge(shifted.sessions(), weights, bias, slope, offset, random)
+    (HERE / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    print(json.dumps({name: {key: value for key, value in part.items() if key != "calibration"} for name, part in report.items()}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,244 @@
+//! Pure: the weights by which a moment is judged, as text and as factors.
+#![forbid(unsafe_code)]
+
+use super::super::schema;
+use super::Sight;
+
+/// The model that a pack has when it has no other.
+const DEFAULT: &str = include_str!("default.model");
+/// The first line of a model.
+const FIRST_LINE: &str = "badger continue-watching model 1";
+/// Most rules for places.
+const PLACES_MAX: usize = 16;
+const HOUR_SECONDS: u32 = 3600;
+
+macro_rules! features {
+    ($($(#[doc = $doc:literal])+ $name:ident = $word:literal $bins:literal,)+) => {
+        /// What is looked at of a play. Each has bins, and each bin a weight.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum Feature {
+            $($(#[doc = $doc])+ $name,)+
+        }
+
+        impl Feature {
+            /// All of them, in their order.
+            pub const ALL: &'static [Feature] = &[$(Feature::$name),+];
+
+            /// Its name in a model.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Feature::$name => $word),+ }
+            }
+
+            /// How many bins it has.
+            #[must_use]
+            pub const fn bins(self) -> usize {
+                match self { $(Feature::$name => $bins),+ }
+            }
+        }
+    };
+}
+
+features! {
+    /// Time since the last play: less than an hour, 2, 4, ... 1,024 hours, more; unknown counts as more.
+    Age = "age" 12,
+    /// How much of a title that has no episodes left was watched, in eighths; the last bin: all of it.
+    Film = "film" 9,
+    /// How much of the episode was watched, when others are left.
+    Series = "series" 9,
+    /// Episodes left: none, 1, up to 3, 7, 15, more.
+    Left = "left" 6,
+    /// Plays in the last 7 days: none, 1, up to 3, 7, more.
+    Week = "week" 5,
+    /// Plays in the last 30 days: none, 1, up to 3, 7, 15, more.
+    Month = "month" 6,
+    /// Share of plays in the hour of the day, the one before and the one behind it, in fifths; the last bin: unknown.
+    Hour = "hour" 6,
+    /// Share of plays on this device, in fifths; the last bin: unknown.
+    Device = "device" 6,
+}
+
+/// Most bins of a feature.
+const BINS_MAX: usize = 12;
+const FEATURES: usize = Feature::ALL.len();
+
+/// Why a text is no model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelError {
+    /// The line, from 1.
+    pub line: usize,
+    /// What is wrong with it, and what to do.
+    pub what: String,
+}
+
+impl std::fmt::Display for ModelError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "line {}: {}", self.line, self.what)
+    }
+}
+
+impl std::error::Error for ModelError {}
+
+/// Weights, and which chance leads to which place.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// exp of the bias.
+    base: f32,
+    /// exp of each weight.
+    factors: [[f32; BINS_MAX]; FEATURES],
+    /// The chance of a row is the logistic function of this much of its logit and this much more.
+    calibration: [f32; 2],
+    /// Least odds of the row as a whole, and the place that they lead to; the highest odds first.
+    places: Vec<(f32, u16)>,
+}
+
+impl Default for Model {
+    fn default() -> Model {
+        // A test reads it, so the fallback is never taken.
+        Model::from_text(DEFAULT).unwrap_or(Model {
+            base: 1.0,
+            factors: [[1.0; BINS_MAX]; FEATURES],
+            calibration: [1.0, 0.0],
+            places: Vec::new(),
+        })
+    }
+}
+
+impl Model {
+    /// Reads a model: the first line `badger continue-watching model 1`, then, in any order, `bias W`, for each feature its
+    /// name and a weight for each bin, `calibration SLOPE OFFSET`, and lines `place CHANCE POSITION`, the highest chance
+    /// first: the row stands at this position (from 0) from this chance on, and behind all others below the last one.
+    /// Behind `#` a line is a comment.
+    ///
+    /// # Errors
+    /// The line, what is wrong with it, and what to do.
+    pub fn from_text(text: &str) -> Result<Model, ModelError> {
+        let wrong = |line: usize, what: String| ModelError { line, what };
+        let mut lines =
+            (1..).zip(text.lines()).map(|(number, line)| (number, line.split('#').next().unwrap_or("").trim()));
+        match lines.next() {
+            Some((_, FIRST_LINE)) => {}
+            _ => return Err(wrong(1, format!("begin with the line `{FIRST_LINE}`"))),
+        }
+        let (mut bias, mut calibration) = (None, None);
+        let mut weights = [None; FEATURES];
+        let mut chances: Vec<(f32, u16)> = Vec::new();
+        let mut last_line = 1;
+        for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {
+            last_line = number;
+            let mut words = line.split_ascii_whitespace();
+            let name = words.next().unwrap_or_default();
+            let given = words.map(|word| match word.parse::<f32>() {
+                Ok(value) if value.abs() <= 64.0 => Ok(value),
+                Ok(_) | Err(_) => Err(wrong(number, format!("{word:?} is no number from -64 to 64"))),
+            });
+            let given = given.collect::<Result<Vec<f32>, ModelError>>()?;
+            let exactly = |count: usize| match given.len() == count {
+                true => Ok(()),
+                false => Err(wrong(number, format!("{name} has {} numbers; write {count}", given.len()))),
+            };
+            let feature = Feature::ALL.iter().position(|feature| feature.name() == name);
+            let is_repeated = match (name, feature) {
+                ("bias", _) => {
+                    exactly(1)?;
+                    bias.replace(given[0]).is_some()
+                }
+                ("calibration", _) => {
+                    exactly(2)?;
+                    if given[0] <= 0.0 {
+                        return Err(wrong(number, "the slope is not above 0, so more would mean less".to_owned()));
+                    }
+                    calibration.replace([given[0], given[1]]).is_some()
+                }
+                ("place", _) => {
+                    exactly(2)?;
+                    let (chance, position) = (given[0], given[1]);
+                    let falls = chances.last().is_none_or(|last| chance < last.0);
+                    if !(chance > 0.0 && chance < 1.0 && falls && position >= 0.0 && position.fract() == 0.0) {
+                        let what = "a place has a chance between 0 and 1, below that of the line before, and a position, 0 to 64";
+                        return Err(wrong(number, what.to_owned()));
+                    }
+                    if chances.len() == PLACES_MAX {
+                        return Err(wrong(number, format!("more than {PLACES_MAX} places; leave the last ones out")));
+                    }
+                    chances.push((chance, position as u16));
+                    false
+                }
+                (_, Some(index)) => {
+                    exactly(Feature::ALL[index].bins())?;
+                    let mut factors = [1.0; BINS_MAX];
+                    factors.iter_mut().zip(&given).for_each(|(factor, weight)| *factor = weight.exp());
+                    weights[index].replace(factors).is_some()
+                }
+                (_, None) => {
+                    let names: Vec<_> = Feature::ALL.iter().map(|feature| feature.name()).collect();
+                    let what =
+                        format!("there is no {name:?}; there are bias, calibration, place, {}", names.join(", "));
+                    return Err(wrong(number, what));
+                }
+            };
+            if is_repeated {
+                return Err(wrong(number, format!("{name} was given above; leave one of them out")));
+            }
+        }
+        let missing = |name: &str| wrong(last_line, format!("the model ends without {name}; add its line"));
+        let mut factors = [[1.0; BINS_MAX]; FEATURES];
+        for (index, given) in weights.into_iter().enumerate() {
+            factors[index] = given.ok_or_else(|| missing(Feature::ALL[index].name()))?;
+        }
+        let calibration = calibration.ok_or_else(|| missing("calibration"))?;
+        let [slope, offset] = calibration;
+        let odds_of = |chance: f32| (((chance / (1.0 - chance)).ln() - offset) / slope).exp();
+        let places = chances.into_iter().map(|(chance, position)| (odds_of(chance), position)).collect();
+        Ok(Model { base: bias.ok_or_else(|| missing("bias"))?.exp(), factors, calibration, places })
+    }
+
+    /// The text of the default model.
+    #[must_use]
+    pub fn default_text() -> &'static str {
+        DEFAULT
+    }
+
+    /// The odds that this title is resumed.
+    pub(super) fn odds(&self, play: &schema::Play, sight: Sight) -> f32 {
+        let bins = bins(play, sight);
+        let factors = self.factors.iter().zip(bins).map(|(factors, bin)| factors.get(bin).copied().unwrap_or(1.0));
+        self.base * factors.product::<f32>()
+    }
+
+    /// The place of a row that is resumed at these odds, none: behind all others; and the chance of it.
+    pub(super) fn place(&self, odds: f32) -> (Option<u16>, f32) {
+        let [slope, offset] = self.calibration;
+        let chance = if odds > 0.0 { 1.0 / (1.0 + (-(slope * odds.ln() + offset)).exp()) } else { 0.0 };
+        (self.places.iter().find(|place| odds >= place.0).map(|place| place.1), chance)
+    }
+}
+
+/// The bin of each feature, in the order of [`Feature::ALL`]. What does not apply is in the first bin.
+fn bins(play: &schema::Play, sight: Sight) -> [usize; FEATURES] {
+    let bits = |number: u32, last: usize| ((u32::BITS - number.leading_zeros()) as usize).min(last);
+    let age = match play.last_play {
+        0 => u32::MAX,
+        last_play => sight.now.saturating_sub(last_play) / HOUR_SECONDS,
+    };
+    let eighths = usize::from(play.fraction_watched / 25).min(8);
+    let has_more = play.episodes_left > 0;
+    let near: u32 = [23, 0, 1].iter().map(|away| u32::from(play.hours[(sight.hour + away) % 24])).sum();
+    let is_hour_known = play.hours != [0; 24];
+    let share = |share: u32| (share * 5 / 256).min(4) as usize;
+    let device = match sight.device {
+        Some(device) if play.devices != [0; 4] => share(u32::from(play.devices[device as usize])),
+        Some(_) | None => 5,
+    };
+    [
+        bits(age, 11),
+        if has_more { 0 } else { eighths },
+        if has_more { eighths } else { 0 },
+        bits(u32::from(play.episodes_left), 5),
+        bits(u32::from(play.plays_7_days), 4),
+        bits(u32::from(play.plays_30_days), 5),
+        if is_hour_known { share(near) } else { 5 },
+        device,
+    ]
+}

@@ -1,0 +1,436 @@
+//! The order of a gallery for the moment, from outside: eight viewers that the documents name, the arithmetic of the fit,
+//! requests, and records that are damaged.
+
+use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
+use badgerserver::poco::moment::{Device, Feature, Model, Moment, order_for_moment};
+use badgerserver::poco::*;
+use badgerserver::route::{Halt, WORKLOAD_BYTES_MAX};
+use badgerserver::{Mount, Pack, Router, TestClient};
+use serde_json::Value;
+use std::convert::Infallible;
+use std::io::Cursor;
+
+/// A Wednesday, 20:00 UTC.
+const NOW: u32 = 1_790_020_800;
+const HOUR: u32 = 3600;
+const DAY: u32 = 24 * HOUR;
+/// Rows of a test's gallery; *Continue Watching* is the second one of its record.
+const ROWS: usize = 10;
+const ROW: u16 = 1;
+
+/// A play as the demo's viewers have them: at eight in the evening, on television.
+fn play(card: u32, hours_ago: u32, fraction: u8, episodes_left: u16) -> Play {
+    let mut hours = [0; 24];
+    (hours[19], hours[20], hours[21]) = (85, 85, 85);
+    let week = if hours_ago < 7 * 24 { 2 } else { 0 };
+    let month = if hours_ago < 30 * 24 { 3 } else { 0 };
+    Play {
+        card,
+        fraction_watched: fraction,
+        last_play: NOW - hours_ago * HOUR,
+        episodes_left,
+        plays: 4,
+        plays_7_days: week,
+        plays_30_days: month,
+        devices: [204, 51, 0, 0],
+        hours,
+    }
+}
+
+fn gallery(plays: &[Play], layout: Layout) -> Gallery {
+    let item = |card| Item { card, match_score: None };
+    let row = |id: u32| match id == u32::from(ROW) {
+        // The row has the titles in the order of their cards.
+        true => Row {
+            id,
+            name: "Continue Watching".into(),
+            kind: RowKind::ContinueWatching,
+            items: plays.iter().map(|play| item(play.card)).collect(),
+        },
+        false => Row { id, name: format!("Row {id}"), kind: RowKind::Genre, items: (0..30).map(item).collect() },
+    };
+    let is_shared = layout == Layout::Shared;
+    Gallery {
+        layout,
+        made_at: NOW - 10 * HOUR,
+        profile: "ada".into(),
+        catalogue: if is_shared { catalogue_path([7; 16]) } else { String::new() },
+        catalogue_hash: if is_shared { [7; 16] } else { [0; 16] },
+        cards: if is_shared { vec![] } else { (1..=100).map(|id| Card { id, ..Card::default() }).collect() },
+        rows: (0..ROWS as u32).map(row).collect(),
+        plays: plays.to_vec(),
+        ..Gallery::default()
+    }
+}
+
+/// Where the row stands, its titles by their cards, and the chance.
+fn ordered(gallery: &Gallery, moment: Moment) -> (usize, Vec<u32>, f32) {
+    let record = gallery.to_record().unwrap();
+    let read = |offset: u64, bytes: u64| Ok::<_, Infallible>(&record[offset as usize..(offset + bytes) as usize]);
+    let Ok(made) = order_for_moment(&Model::default(), moment, read);
+    let made = made.expect("there is such a row");
+    let view = GalleryView::new(&record).unwrap();
+    let order = made.to_order();
+    let mut value = String::new();
+    made.write_header_value(&mut value);
+    assert_eq!(Order::from_header_value(&value), Ok(order.clone()), "{value}");
+    assert_eq!(value, order.header_value());
+    let rows = order.apply(&view).unwrap();
+    let place = rows.iter().position(|row| row.row == ROW).unwrap();
+    let items = view.rows().get(usize::from(ROW)).unwrap().items();
+    let cards = rows[place].items.iter().map(|item| items.get(usize::from(*item)).unwrap().card).collect();
+    (place, cards, made.chance())
+}
+
+/// A viewer of the documents: what was played, when and where it looks, and where the row must stand with what before all.
+struct Viewer {
+    name: &'static str,
+    plays: Vec<Play>,
+    moment: Moment,
+    place: usize,
+    first: u32,
+}
+
+fn viewers() -> Vec<Viewer> {
+    let tv = Moment { now: NOW, device: Some(Device::Tv) };
+    let phone = Moment { now: NOW, device: Some(Device::Phone) };
+    let on = |mut play: Play, devices: [u8; 4]| {
+        play.devices = devices;
+        play
+    };
+    let binge = |mut play: Play| {
+        (play.plays_7_days, play.plays_30_days) = (9, 20);
+        play
+    };
+    let finished = |card, days: u32| play(card, days * 24, 200, 0);
+    let both = vec![on(play(3, 20, 100, 6), [255, 0, 0, 0]), on(play(5, 26, 100, 6), [0, 255, 0, 0])];
+    let viewer = |name, plays: &[Play], moment, place, first| {
+        let mut plays = plays.to_vec();
+        plays.sort_by_key(|play| play.card);
+        Viewer { name, plays, moment, place, first }
+    };
+    vec![
+        viewer("Bea, in a binge", &[binge(play(9, 3, 200, 5)), play(4, 90, 60, 2), finished(2, 12)], tv, 0, 9),
+        viewer("Hal, half-way through a film", &[play(7, 22, 100, 0), finished(1, 9), finished(3, 20)], tv, 0, 7),
+        viewer("Fin, who has just finished", &[finished(6, 1)], tv, ROWS - 1, 6),
+        viewer("Nora, who is new", &[], tv, ROWS - 1, 0),
+        viewer("Gus, who was away for a month", &[play(8, 31 * 24, 120, 3), finished(2, 40)], tv, ROWS - 1, 8),
+        viewer("Tia, on the television", &both, tv, 0, 3),
+        viewer("Tia, on the phone", &both, phone, 0, 5),
+        viewer("Sam, who gave up on a film", &[play(5, 10 * 24, 6, 0), finished(1, 30)], tv, 6, 5),
+    ]
+}
+
+#[test]
+fn eight_viewers_get_the_row_where_the_document_says() {
+    let document = include_str!("../docs/moment.md");
+    let mut complaints = Vec::new();
+    for viewer in viewers() {
+        // Nobody has played nothing: a new viewer's record has the row empty, and one play of another title.
+        let mut gallery = gallery(&viewer.plays, Layout::Shared);
+        if viewer.plays.is_empty() {
+            gallery.plays = vec![play(99, DAY, 4, 0)];
+        }
+        let (place, cards, chance) = ordered(&gallery, viewer.moment);
+        let first = cards.first().copied().unwrap_or_default();
+        if (place, first) != (viewer.place, viewer.first) {
+            complaints.push(format!("{}: place {place}, first {first}, chance {chance:.2}", viewer.name));
+        }
+        let line = format!("\n| {} | {:.0} % | {} |", viewer.name, chance * 100.0, place + 1);
+        if !document.contains(&line) {
+            complaints.push(format!("docs/moment.md lacks{line}"));
+        }
+    }
+    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// The script's arithmetic and this one agree on plays that the script wrote down.
+#[test]
+fn odds_are_those_of_the_fit() {
+    let cases: Vec<Value> = serde_json::from_str(include_str!("../docs/moment/odds.json")).unwrap();
+    assert!(cases.len() >= 30);
+    let calibration = Model::default_text().lines().find_map(|line| line.strip_prefix("calibration ")).unwrap();
+    let [slope, offset] =
+        <[f64; 2]>::try_from(calibration.split(' ').map(|number| number.parse().unwrap()).collect::<Vec<f64>>())
+            .unwrap();
+    for case in cases {
+        let (written, number) = (&case["play"], |value: &Value| value.as_u64().unwrap());
+        let bytes = |value: &Value| value.as_array().unwrap().iter().map(|it| number(it) as u8).collect::<Vec<u8>>();
+        let play = Play {
+            card: 1,
+            fraction_watched: number(&written["fraction_watched"]) as u8,
+            last_play: number(&written["last_play"]) as u32,
+            episodes_left: number(&written["episodes_left"]) as u16,
+            plays: 1,
+            plays_7_days: number(&written["plays_7_days"]) as u8,
+            plays_30_days: number(&written["plays_30_days"]) as u8,
+            devices: bytes(&written["devices"]).try_into().unwrap(),
+            hours: bytes(&written["hours"]).try_into().unwrap(),
+        };
+        let device = case["device"].as_str().map(|name| Device::from_name(name).unwrap());
+        let moment = Moment { now: number(&case["now"]) as u32, device };
+        let chance = f64::from(ordered(&Gallery { made_at: 0, ..gallery(&[play], Layout::Shared) }, moment).2);
+        let logit = ((chance / (1.0 - chance)).ln() - offset) / slope;
+        assert!((logit - case["logit"].as_f64().unwrap()).abs() < 2e-3, "{logit} for {case}");
+    }
+}
+
+#[test]
+fn a_record_that_is_days_old_does_not_age_its_titles() {
+    let gallery = gallery(&[play(7, 22, 100, 0)], Layout::Shared);
+    let at = |days: u32| ordered(&gallery, Moment { now: NOW + days * DAY, device: None }).2;
+    assert!(at(0) > at(2), "{} {}", at(0), at(2));
+    assert_eq!(at(3).to_bits(), at(200).to_bits());
+}
+
+#[test]
+fn the_row_of_a_large_gallery_names_its_best_sixteen() {
+    let plays: Vec<Play> = (0..100).map(|card| play(card, 5 + (card * 37 % 100) * 12, 100, 2)).collect();
+    for layout in [Layout::Shared, Layout::Inline] {
+        let (place, cards, _) = ordered(&gallery(&plays, layout), Moment { now: NOW, device: None });
+        assert_eq!((place, cards.len()), (0, 100));
+        let mut by_age: Vec<u32> = (0..100).collect();
+        by_age.sort_by_key(|card| card * 37 % 100);
+        // Titles whose age is in the same bin keep the order of the record.
+        assert!(cards[..16].iter().all(|card| by_age[..24].contains(card)), "{:?}", &cards[..16]);
+        let rest: Vec<u32> = (0..100).filter(|card| !cards[..16].contains(card)).collect();
+        assert_eq!(cards[16..], rest);
+    }
+}
+
+/// Whatever the bytes are, there is an order that fits them, or none; and nothing is read that is not there.
+#[test]
+fn damaged_records_have_an_order_or_none() {
+    let record = gallery(&[play(2, 5, 100, 2), play(3, 9, 20, 0)], Layout::Shared).to_record().unwrap();
+    let mut none = 0;
+    for at in 0..record.len() {
+        for flip in [0xff, 0x80, 0x01] {
+            let mut damaged = record.clone();
+            damaged[at] ^= flip;
+            let read = |offset: u64, bytes: u64| {
+                let end = offset.checked_add(bytes).filter(|end| *end <= damaged.len() as u64).ok_or(())?;
+                Ok(&damaged[offset as usize..end as usize])
+            };
+            match order_for_moment(&Model::default(), Moment { now: NOW, device: Some(Device::Web) }, read) {
+                Ok(Some(made)) => assert!(made.to_order().rows.len() <= 256 && (0.0..=1.0).contains(&made.chance())),
+                Ok(None) | Err(()) => none += 1,
+            }
+        }
+    }
+    assert!(none > 20, "{none}");
+}
+
+#[test]
+fn a_model_is_read_strictly() {
+    let text = Model::default_text();
+    assert_eq!(Model::from_text(text), Ok(Model::default()));
+    assert_eq!(Model::from_text(&format!("{text}\n# a comment\n")), Ok(Model::default()));
+    let refused = |text: String| Model::from_text(&text).unwrap_err().to_string();
+    let without = |name: &str| text.lines().filter(|line| !line.starts_with(name)).collect::<Vec<_>>().join("\n");
+    for name in Feature::ALL.iter().map(|feature| feature.name()).chain(["bias", "calibration"]) {
+        let what = refused(without(name));
+        assert!(what.contains(&format!("the model ends without {name}; add its line")), "{what}");
+    }
+    for (line, what) in [
+        ("bias 1", "bias was given above; leave one of them out"),
+        ("mood 1", "there is no \"mood\"; there are bias, calibration, place, age,"),
+        ("age 1 2", "age has 2 numbers; write 12"),
+        ("bias x", "\"x\" is no number from -64 to 64"),
+        ("bias NaN", "\"NaN\" is no number"),
+        ("place 0.9 1", "a place has a chance between 0 and 1, below that of the line before"),
+        ("place 0.01 1.5", "a position, 0 to 64"),
+    ] {
+        let (found, number) = (refused(format!("{text}{line}")), text.lines().count() + 1);
+        assert!(found.starts_with(&format!("line {number}: ")) && found.contains(what), "{line}: {found}");
+    }
+    assert!(refused(String::new()).contains("begin with the line"));
+    assert!(refused(text.replace("calibration ", "calibration -")).contains("the slope is not above 0"));
+}
+
+/// A pack of galleries, with more entries if they are given.
+fn pack(entries: &[(&str, &[u8])]) -> Pack {
+    let ada = gallery(&[play(7, 200, 100, 2), play(9, 22, 187, 5)], Layout::Shared).to_record().unwrap();
+    let bare = Gallery { plays: vec![], is_default: true, ..gallery(&[], Layout::Shared) }.to_record().unwrap();
+    let mut bytes = Cursor::new(Vec::new());
+    let mut writer = PackWriter::create(&mut bytes, Cursor::new(Vec::new()), WriterOptions::default()).unwrap();
+    let all = [("/gallery/ada", &ada[..]), ("/gallery/default", &bare), ("/metadata/7", b"seven")];
+    for (key, body) in all.iter().chain(entries) {
+        // The order is made from the plain form, whichever one is sent.
+        let bodies = [(Encoding::Identity, *body), (Encoding::Br, &body[..body.len() / 2])];
+        let content_type = GALLERY_MEDIA_TYPE;
+        writer.add(Entry { key, content_type, bodies: &bodies, ..Entry::default() }).unwrap();
+    }
+    writer.finish().unwrap();
+    Pack::from_bytes(bytes.into_inner()).unwrap()
+}
+
+fn client(mount: Mount) -> TestClient {
+    TestClient::new(Router::new().mount(mount)).unwrap().at(u64::from(NOW))
+}
+
+#[test]
+fn a_gallery_comes_with_its_order_and_does_not_move() {
+    let mut client = client(Mount::gallery("/", pack(&[])));
+    let target = format!("/gallery/ada?now={NOW}&device=tv");
+    let answer = client.get(&target);
+    let view = GalleryView::new(answer.body()).unwrap();
+    let order = Order::from_header_value(answer.header("Badger-Order").unwrap()).unwrap();
+    assert_eq!(order.apply(&view).unwrap()[0].row, ROW);
+    assert_eq!(order.items, [(ROW, vec![1, 0])]);
+    assert_eq!(answer.header("Cache-Control"), Some("private, no-cache"));
+    // By the server's clock it is the same moment.
+    assert_eq!(client.get("/gallery/ada?device=tv").head(), answer.head());
+    let without = client.get("/gallery/ada");
+    assert_eq!((without.status(), without.body()), (200, answer.body()));
+
+    let tag = answer.header("ETag").unwrap().to_owned();
+    let later = format!("/gallery/ada?now={}&device=phone", NOW + 9 * DAY);
+    let again = client.request("GET", &later, &[("If-None-Match", &tag)]);
+    assert_eq!((again.status(), again.body(), again.header("ETag")), (304, &b""[..], Some(&tag[..])));
+    assert_ne!(again.header("Badger-Order").unwrap(), answer.header("Badger-Order").unwrap());
+    assert_eq!(again.header("Cache-Control"), Some("private, no-cache"));
+    assert!(again.head().len() < 1024, "{} bytes of a visit that is warm", again.head().len());
+
+    let coded = client.request("GET", &target, &[("Accept-Encoding", "br")]);
+    assert_eq!(
+        (coded.header("Content-Encoding"), coded.header("Badger-Order")),
+        (Some("br"), answer.header("Badger-Order"))
+    );
+    let head = client.request("HEAD", &target, &[]);
+    assert_eq!((head.head(), head.body()), (answer.head(), &b""[..]));
+    let part = client.request("GET", &target, &[("Range", "bytes=0-3")]);
+    assert_eq!(
+        (part.status(), part.body(), part.header("Badger-Order")),
+        (206, &b"BGAL"[..], answer.header("Badger-Order"))
+    );
+}
+
+#[test]
+fn what_has_no_such_row_has_no_order() {
+    let mut client = client(Mount::gallery("/", pack(&[("/gallery/odd", b"not a record"), ("/gallery/empty", b"")])));
+    let stranger = client.get("/gallery/stranger");
+    assert_eq!((stranger.status(), stranger.header("Badger-Fallback")), (200, Some("default")));
+    assert_eq!((stranger.header("Badger-Order"), stranger.header("Cache-Control")), (None, Some("private, no-cache")));
+    let odd = client.get("/gallery/odd");
+    assert_eq!((odd.status(), odd.body(), odd.header("Badger-Order")), (200, &b"not a record"[..], None));
+    assert_eq!((client.get("/gallery/empty").status(), client.get("/gallery/").status()), (200, 404));
+    let title = client.get("/metadata/7?now=x");
+    assert_eq!((title.status(), title.header("Cache-Control")), (200, Some("no-cache")));
+    let mut without = self::client(Mount::gallery("/", pack(&[])).without_workload());
+    let plain = without.get("/gallery/ada?now=x");
+    assert_eq!(
+        (plain.status(), plain.header("Badger-Order"), plain.header("Cache-Control")),
+        (200, None, Some("no-cache"))
+    );
+}
+
+#[test]
+fn a_moment_that_makes_no_sense_is_refused() {
+    let mount = Mount::gallery("/", pack(&[])).header("Access-Control-Allow-Origin", "*");
+    let mut client = client(mount);
+    for (query, what) in [
+        ("now=yesterday", "now=yesterday: seconds since 1970"),
+        ("now=", "now=: seconds since 1970"),
+        ("now=-1", "now=-1: seconds since 1970"),
+        ("now=%2B1", "now=%2B1: seconds since 1970"),
+        ("now=4294967296", "now=4294967296: seconds since 1970, at most 4294967295"),
+        ("device=toaster", "device=toaster: there are tv, phone and web"),
+        ("now=1&device=tv&now=1", "now=1: it was given before; leave one of them out"),
+    ] {
+        let answer = client.get(&format!("/gallery/ada?{query}"));
+        let text = String::from_utf8(answer.body().to_vec()).unwrap();
+        assert!(answer.status() == 400 && text.contains(what), "{query}: {} {text}", answer.status());
+        assert!(text.ends_with(&format!(": GET /gallery/ada?now={NOW}&device=tv\n")), "{text}");
+        assert_eq!(answer.header("Access-Control-Allow-Origin"), Some("*"));
+        assert_eq!(answer.header("Cache-Control"), None);
+    }
+    for query in ["", "now=0", "now=4294967295", "theme=dark&now=5", "&&device=web&"] {
+        assert_eq!(client.get(&format!("/gallery/ada?{query}")).status(), 200, "{query}");
+    }
+}
+
+#[test]
+fn a_pack_may_have_a_model_of_its_own() {
+    // One that turns the order about: the least watched first, and the row never first.
+    let own: String = Model::default_text()
+        .lines()
+        .map(|line| match line.split(' ').next() {
+            Some("series") => "series 0 0 0 0 0 0 0 -9 0\n".to_owned(),
+            Some("place") => String::new(),
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let mut mine = client(Mount::gallery("/", pack(&[("/model/continue-watching", own.as_bytes())])));
+    let answer = mine.get("/gallery/ada?device=tv");
+    let order = Order::from_header_value(answer.header("Badger-Order").unwrap()).unwrap();
+    assert_eq!((order.rows.last(), order.rows.len(), &order.items), (Some(&ROW), ROWS, &vec![(ROW, vec![0, 1])]));
+    let broken = Router::new().mount(Mount::gallery("/", pack(&[("/model/continue-watching", b"nonsense")])));
+    let error = broken.validate().unwrap_err().to_string();
+    assert!(error.contains("/model/continue-watching") && error.contains("no model"), "{error}");
+}
+
+/// A record whose tables lie where no bytes are, or that has more plays than are looked at, is answered without an order.
+#[test]
+fn what_a_workload_may_read_is_bounded() {
+    let mut far = gallery(&[play(7, 22, 100, 0)], Layout::Shared).to_record().unwrap();
+    let plays = 24 + 100;
+    far[plays..plays + 4].copy_from_slice(&0xffff_0000_u32.to_le_bytes());
+    let many: Vec<Play> = (0..1025).map(|card| play(card, 22, 100, 0)).collect();
+    let mut many_plays = gallery(&many[..10], Layout::Shared);
+    many_plays.plays = many;
+    let many_plays = many_plays.to_record().unwrap();
+    let entries: [(&str, &[u8]); 2] = [("/gallery/far", &far), ("/gallery/many", &many_plays)];
+    let mut client = client(Mount::gallery("/", pack(&entries)));
+    for key in ["/gallery/far", "/gallery/many"] {
+        let answer = client.get(key);
+        assert_eq!((answer.status(), answer.header("Badger-Order")), (200, None), "{key}");
+    }
+}
+
+/// Reads at the edges, by a workload of one's own.
+#[test]
+fn stretches_end_where_the_payload_does() {
+    let long = vec![7; 100_000];
+    let mount =
+        Mount::pack("/", pack(&[("/long/one", &long)])).workload("/long/", "Read", |request, payload, value| {
+            let numbers: Vec<u64> = request.query().unwrap().split(',').map(|number| number.parse().unwrap()).collect();
+            for stretch in numbers.chunks(2) {
+                let bytes = payload.read(stretch[0], stretch[1])?;
+                value.push_str(&format!("{} of {} ", bytes.len(), payload.bytes()));
+            }
+            match numbers.len() {
+                2 | 4 => Ok(()),
+                6 => Err(Halt::NotYet),
+                8 => {
+                    value.push('\n');
+                    Ok(())
+                }
+                _ => panic!("more than was thought of"),
+            }
+        });
+    let mut client = client(mount);
+    let max = u64::MAX;
+    let most = WORKLOAD_BYTES_MAX;
+    for (query, read) in [
+        ("0,0".to_owned(), Some("0 of 100000")),
+        ("0,1".to_owned(), Some("1 of 100000")),
+        ("99999,1".to_owned(), Some("1 of 100000")),
+        ("5,5,6,3".to_owned(), Some("5 of 100000 3 of 100000")),
+        (format!("0,{most}"), Some("65536 of 100000")),
+        (format!("0,{}", most + 1), None),
+        (format!("0,{most},90000,1"), None),
+        ("100000,1".to_owned(), None),
+        ("0,100001".to_owned(), None),
+        (format!("{max},{max}"), None),
+        (format!("0,1,0,{max}"), None),
+        // It says that bytes are missing, and has asked for none.
+        ("0,1,0,1,0,1".to_owned(), None),
+    ] {
+        let answer = client.get(&format!("/long/one?{query}"));
+        assert_eq!((answer.status(), answer.header("Read"), answer.body()), (200, read, &long[..]), "{query}");
+    }
+    // A value that would break the head, and a panic.
+    assert_eq!(client.get("/long/one?0,1,0,1,0,1,0,1").status(), 500);
+    let panicked = client.get("/long/one?0,1,0,1,0,1,0,1,0,1");
+    assert_eq!((panicked.status(), panicked.header("Connection")), (500, Some("close")));
+}
