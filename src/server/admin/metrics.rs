@@ -172,7 +172,12 @@ fn workers(page: &mut Page, facts: &Facts) {
 
 fn packs(page: &mut Page, facts: &Facts) {
     type Value = fn(&super::facts::PackFacts) -> Option<u64>;
-    let metrics: [(&str, &str, Value); 4] = [
+    let metrics: [(&str, &str, Value); 5] = [
+        (
+            "badger_pack_made_timestamp_seconds",
+            "When the file of a pack was written: its age is time() less this.",
+            |pack| pack.made.and_then(|made| u64::try_from(made).ok()),
+        ),
         ("badger_pack_keys", "Keys of a pack.", |pack| Some(pack.keys)),
         ("badger_pack_bytes", "Bytes of a pack.", |pack| Some(pack.bytes)),
         ("badger_pack_resident_bytes", "Bytes of a pack that are in memory.", |pack| pack.resident_bytes),
