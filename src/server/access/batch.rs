@@ -3,6 +3,7 @@
 
 use crossbeam_channel::Sender;
 use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
 
 /// Longest request line of a record. Longer ones are cut: those that a person reads are shorter.
 const REQUEST_LINE_BYTES_MAX: usize = 2048;
@@ -71,19 +72,21 @@ struct Fixed {
 pub struct AccessBatch {
     bytes: Vec<u8>,
     records: Vec<Fixed>,
-    /// Where it goes when it was used.
-    home: Sender<AccessBatch>,
+    /// Where it goes when it was used, for as long as its worker is there. Weak: it may lie in that very channel when the worker
+    /// ends, which must not keep itself alive.
+    home: Weak<Sender<AccessBatch>>,
 }
 
 impl AccessBatch {
     /// With all the room that it will ever have.
-    pub(super) fn new(home: Sender<AccessBatch>) -> AccessBatch {
+    pub(super) fn new(home: &Arc<Sender<AccessBatch>>) -> AccessBatch {
+        let home = Arc::downgrade(home);
         AccessBatch { bytes: Vec::with_capacity(BATCH_BYTES), records: Vec::with_capacity(BATCH_RECORDS), home }
     }
 
     /// One that is never filled.
     pub(super) fn without_room(&self) -> AccessBatch {
-        AccessBatch { bytes: Vec::new(), records: Vec::new(), home: self.home.clone() }
+        AccessBatch { bytes: Vec::new(), records: Vec::new(), home: Weak::clone(&self.home) }
     }
 
     /// How many records it has: at least one.
@@ -161,9 +164,10 @@ impl AccessBatch {
     /// Empty, back to the worker that it is of.
     pub(super) fn go_home(mut self) {
         self.clear();
-        let home = self.home.clone();
         // A worker that has ended has no use for it.
-        let _ = home.try_send(self);
+        if let Some(home) = self.home.upgrade() {
+            let _ = home.try_send(self);
+        }
     }
 }
 

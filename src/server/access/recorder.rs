@@ -25,7 +25,8 @@ pub(crate) struct RecorderSeed {
 impl RecorderSeed {
     pub(crate) fn recorder(self, stats: Arc<WorkerStats>) -> Recorder {
         let (home, returned) = bounded(BATCHES_MAX);
-        let mut spare: Vec<_> = (1..BATCHES_MAX).map(|_| AccessBatch::new(home.clone())).collect();
+        let home = Arc::new(home);
+        let mut spare: Vec<_> = (1..BATCHES_MAX).map(|_| AccessBatch::new(&home)).collect();
         // All may come home.
         spare.reserve(1);
         Recorder {
@@ -34,9 +35,10 @@ impl RecorderSeed {
             unix_seconds: 0,
             nanos: 0,
             due: NEVER,
-            batch: AccessBatch::new(home),
+            batch: AccessBatch::new(&home),
             spare,
             returned,
+            _home: home,
             out: self.out,
             stats,
         }
@@ -56,6 +58,8 @@ pub(crate) struct Recorder {
     /// The one that came home last is used next: it is still in the processor's cache.
     spare: Vec<AccessBatch>,
     returned: Receiver<AccessBatch>,
+    /// The way that batches know.
+    _home: Arc<Sender<AccessBatch>>,
     out: Sender<AccessBatch>,
     stats: Arc<WorkerStats>,
 }

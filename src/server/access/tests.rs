@@ -82,7 +82,8 @@ fn a_record_comes_back_as_it_was_and_its_texts_are_bounded() {
         ..whole
     };
     let (home, _) = bounded(1);
-    let mut batch = AccessBatch::new(home);
+    let home = Arc::new(home);
+    let mut batch = AccessBatch::new(&home);
     for record in [&whole, &bare, &too_long, &whole] {
         assert!(batch.push(record));
     }
@@ -221,4 +222,18 @@ fn a_hook_that_panics_is_told_of_and_given_the_next_batch() {
     let events = log.end();
     assert_eq!(tells.iter().collect::<Vec<_>>(), [["good"]]);
     assert_eq!(events.iter().collect::<Vec<_>>(), [Event::AccessHookPanicked { records: 1 }]);
+}
+
+#[test]
+fn a_batch_at_home_keeps_nothing_alive() {
+    let (home, returned) = crossbeam_channel::bounded(1);
+    let home = Arc::new(home);
+    AccessBatch::new(&home).go_home();
+    assert_eq!(returned.len(), 1);
+    assert_eq!(Arc::strong_count(&home), 1, "the channel would hold itself, and what lies in it would stay for ever");
+    let late = AccessBatch::new(&home);
+    drop(home);
+    late.go_home();
+    assert_eq!(returned.try_iter().count(), 1, "nobody is at home any more");
+    assert_eq!(returned.try_recv().err(), Some(crossbeam_channel::TryRecvError::Disconnected));
 }
