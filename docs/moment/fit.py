@@ -21,7 +21,11 @@ import matplotlib.pyplot as plt
 HERE = Path(__file__).resolve().parent
 MODEL = HERE.parent.parent / "src/poco/moment/default.model"
 FEATURES = [("age", 12), ("film", 9), ("series", 9), ("left", 6), ("week", 5), ("month", 6), ("hour", 6), ("device", 6)]
-OFFSETS = np.cumsum([0] + [bins for _, bins in FEATURES])
+# Looked at here, and in no record: what a title is. See ablations().
+LOOKED_AT = FEATURES + [("kind", 2)]
+OFFSETS = np.cumsum([0] + [bins for _, bins in LOOKED_AT])
+HOUR_COLUMN = 6
+USED = [column for column, _ in enumerate(FEATURES)]
 PLACES = [(0.5, 0), (0.35, 1), (0.22, 3), (0.1, 6)]
 HOUR, DAY = 3600, 86_400
 START = 1_780_000_000 // DAY * DAY
@@ -77,7 +81,10 @@ class Population:
                     chosen_at = titles.index(chosen) if chosen in night and chosen in titles else -1
                     said = device if random.random() < 0.9 else None  # some clients do not say what they are
                     out = {"viewer": number, "now": now, "device": said, "titles": titles, "resumed": chosen_at}
-                    out["bins"] = np.array([bins(night[title], now, said) for title in titles])
+                    # The hour as it looks when the record's clock is an hour, or six, from the one of now.
+                    away = [[bins(night[title], now + away * HOUR, said)[HOUR_COLUMN] for title in titles] for away in (1, 6)]
+                    out["bins"] = np.array([bins(night[title], now, said) + [int(self.is_series[title])] for title in titles])
+                    out["hours_away"] = dict(zip((1, 6), map(np.array, away)))
                     out["age"] = np.array([now - night[title]["last_play"] for title in titles])
                     out["first"] = night[titles[0]]
                     yield out
@@ -160,14 +167,15 @@ def bins(play, now, device):
             share(play["devices"][device]) if device is not None and any(play["devices"]) else 5]
 
 
-def one_hot(binned):
-    out = np.zeros((len(binned), OFFSETS[-1]), dtype=np.float32)
-    for column in range(len(FEATURES)):
+def one_hot(binned, columns=USED):
+    out = np.zeros((len(binned), OFFSETS[max(columns) + 1]), dtype=np.float32)
+    for column in columns:
         out[np.arange(len(binned)), OFFSETS[column] + binned[:, column]] = 1
     return out
 
 
 def logits(weights, bias, session):
+    """Weights of what a model does not use are 0."""
     return bias + weights[OFFSETS[:-1] + session["bins"]].sum(axis=1)
 
 
@@ -176,15 +184,16 @@ def chance_logit(z):
     return np.log(np.expm1(np.minimum(np.logaddexp(0, z).sum(), 80)))
 
 
-def fit(sessions):
+def fit(sessions, columns=USED):
     rows = np.concatenate([session["bins"] for session in sessions])
     labels = np.concatenate([np.arange(len(s["titles"])) == s["resumed"] for s in sessions]).astype(int)
-    model = LogisticRegression(C=1.0, max_iter=500).fit(one_hot(rows), labels)
-    weights, seen = model.coef_[0].copy(), one_hot(rows).sum(axis=0)
-    for index in range(len(FEATURES)):
+    model = LogisticRegression(C=1.0, max_iter=500).fit(one_hot(rows, columns), labels)
+    weights, seen = model.coef_[0].copy(), one_hot(rows, columns).sum(axis=0)
+    for index in columns:
         own = slice(OFFSETS[index], OFFSETS[index + 1])
         # A bin that nobody was in, such as an hour that is not known, is like the average of its feature.
         weights[own] = np.where(seen[own] > 0, weights[own], np.average(weights[own], weights=seen[own]))
+    weights = np.append(weights, np.zeros(OFFSETS[-1] - len(weights)))
     return np.round(weights, 3), round(float(model.intercept_[0]), 3)
 
 
@@ -292,6 +301,48 @@ def write_odds(sessions, weights, bias):
     (HERE / "odds.json").write_text(json.dumps(cases, indent=1) + "\n")
 
 
+def ablations(training, sessions, weights, bias, random):
+    """What a feature is worth: precision@1, reciprocal rank and area under ROC of a model fitted with it or without, less
+    those of the model as it is; and what a clock costs that is not that of the record. Intervals as in judge()."""
+    names = [name for name, _ in LOOKED_AT]
+    others = {"with kind": USED + [names.index("kind")]}
+    others.update({f"without {name}": [column for column in USED if names[column] != name] for name in ("hour", "device")})
+    fitted = {name: (fit(training, columns), None) for name, columns in others.items()}
+    fitted.update({f"{away} h away": ((weights, bias), away) for away in (1, 6)})
+    viewer = np.array([session["viewer"] for session in sessions])
+    of_viewer = [np.where(viewer == number)[0] for number in np.unique(viewer)]
+    is_resumed = np.array([session["resumed"] >= 0 for session in sessions])
+    draws = [np.concatenate([of_viewer[place] for place in random.integers(0, len(of_viewer), len(of_viewer))]) for _ in range(300)]
+
+    def scores(weights, bias, away):
+        chance, rank = [], []
+        for session in sessions:
+            if away is not None:
+                binned = session["bins"].copy()
+                binned[:, HOUR_COLUMN] = session["hours_away"][away]
+                session = {**session, "bins": binned}
+            z = logits(weights, bias, session)
+            chance.append(chance_logit(z))
+            rank.append(ranks(z, session["resumed"]) if session["resumed"] >= 0 else np.nan)
+        return np.array(chance), np.array(rank)
+
+    def figures(chance, rank, chosen):
+        begun = rank[chosen][is_resumed[chosen]]
+        return np.array([np.mean(begun == 1), np.mean(1 / begun), roc_auc_score(is_resumed[chosen], chance[chosen])])
+
+    all_sessions, report = np.arange(len(sessions)), {}
+    own = scores(weights, bias, None)
+    own_draws = [figures(*own, chosen) for chosen in draws]
+    for name, ((other_weights, other_bias), away) in fitted.items():
+        other = scores(other_weights, other_bias, away)
+        margin = figures(*other, all_sessions) - figures(*own, all_sessions)
+        margins = [figures(*other, chosen) - mine for chosen, mine in zip(draws, own_draws)]
+        low, high = np.percentile(margins, [2.5, 97.5], axis=0)
+        report[name] = {what: {"margin": round(float(margin[index]), 4), "interval": [round(float(low[index]), 4), round(float(high[index]), 4)]}
+                        for index, what in enumerate(["precision_at_1", "mean_reciprocal_rank", "roc_area_of_placement"])}
+    return report
+
+
 def main():
     training, calibration = Population(1, 250).sessions(), Population(2, 100).sessions()
     weights, bias = fit(training)
@@ -309,6 +360,7 @@ def main():
     # People with other habits: less bound to a device, of longer memory, readier to begin something new.
     shifted = Population(4, 150, device_habit=0.6, memory_days=9.0, novelty=1.2, drift=0.2)
     report["other_habits"], _ = judge(shifted.sessions(), weights, bias, slope, offset, random)
+    report["ablations"] = ablations(training, sessions, weights, bias, random)
     (HERE / "report.json").write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps({name: {key: value for key, value in part.items() if key != "calibration"} for name, part in report.items()}, indent=1))
 

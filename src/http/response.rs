@@ -233,8 +233,15 @@ pub(crate) fn push_field_line(lines: &mut Vec<u8>, name: &str, value: &str) -> R
     if RESERVED.iter().any(|reserved| name.eq_ignore_ascii_case(reserved)) {
         return Err(FieldError::Reserved);
     }
+    push_value_line(lines, name, value)
+}
+
+/// The same for a name that was checked before.
+pub(crate) fn push_value_line(lines: &mut Vec<u8>, name: &str, value: &str) -> Result<(), FieldError> {
     let value = value.trim_matches([' ', '\t']);
-    if value.bytes().any(|byte| (byte < 0x20 && byte != b'\t') || byte == 0x7f) {
+    // All of it, since a loop without an exit does many bytes at once.
+    let is_control = |byte: u8| (byte < 0x20 && byte != b'\t') || byte == 0x7f;
+    if value.bytes().fold(false, |found, byte| found | is_control(byte)) {
         return Err(FieldError::Value);
     }
     for piece in [name.as_bytes(), b": ", value.as_bytes(), b"\r\n"] {

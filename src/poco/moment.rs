@@ -15,8 +15,10 @@ use super::order::{Order, write_header_value};
 use super::schema::{self, GALLERY, HEAD_BYTES, MAJOR, RecordHead, RowKind, Table};
 
 mod model;
+mod why;
 
-pub use model::{Feature, Model, ModelError};
+pub use model::{Feature, Model, ModelError, Reason};
+pub use why::{ORDER_WHY_HEADER, OrderReasons, TitleReasons, reasons_for_order};
 
 /// Where a pack of galleries has its model, if not the default one.
 pub const MOMENT_MODEL_KEY: &str = "/model/continue-watching";
@@ -82,15 +84,33 @@ pub struct MomentOrder {
     row_count: usize,
     /// The row that the titles are of.
     row: u16,
-    /// Odds and position of titles, the best first.
-    best: [(f32, u16); MOMENT_TITLES_MAX],
+    best: [Scored; MOMENT_TITLES_MAX],
     best_count: usize,
     chance: f32,
 }
 
+/// The odds of a title and its position. The bits of an `f32` that is not negative are in the order of what they mean, so one
+/// number compares both: more is better, and of equal odds what the record has first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Scored(u64);
+
+impl Scored {
+    fn new(odds: f32, position: u16) -> Scored {
+        Scored(u64::from(odds.to_bits()) << 16 | u64::from(!position))
+    }
+
+    fn odds(self) -> f32 {
+        f32::from_bits((self.0 >> 16) as u32)
+    }
+
+    fn position(self) -> u16 {
+        !(self.0 as u16)
+    }
+}
+
 impl MomentOrder {
     fn new(row: u16) -> MomentOrder {
-        let (rows, best) = ([0; MOMENT_ROWS_MAX as usize], [(0.0, 0); MOMENT_TITLES_MAX]);
+        let (rows, best) = ([0; MOMENT_ROWS_MAX as usize], [Scored::default(); MOMENT_TITLES_MAX]);
         MomentOrder { rows, row_count: 0, row, best, best_count: 0, chance: 0.0 }
     }
 
@@ -103,7 +123,7 @@ impl MomentOrder {
     /// As plain data.
     #[must_use]
     pub fn to_order(&self) -> Order {
-        let items: Vec<u16> = self.best[..self.best_count].iter().map(|best| best.1).collect();
+        let items: Vec<u16> = self.best[..self.best_count].iter().map(|best| best.position()).collect();
         let items = if items.is_empty() { Vec::new() } else { vec![(self.row, items)] };
         Order { rows: self.rows[..self.row_count].to_vec(), items }
     }
@@ -111,21 +131,29 @@ impl MomentOrder {
     /// Appends the value of `Badger-Order`.
     pub fn write_header_value(&self, value: &mut String) {
         let mut items = [0; MOMENT_TITLES_MAX];
-        items.iter_mut().zip(&self.best).for_each(|(item, best)| *item = best.1);
+        items.iter_mut().zip(&self.best).for_each(|(item, best)| *item = best.position());
         let items = std::iter::once((self.row, &items[..self.best_count]));
         write_header_value(&self.rows[..self.row_count], items, value);
     }
 
     /// Takes a title in, if it is among the best.
+    #[inline]
     fn take(&mut self, odds: f32, position: u16) {
-        let best = &self.best[..self.best_count];
-        let place = best.iter().rposition(|known| known.0 >= odds).map_or(0, |before| before + 1);
-        if place == MOMENT_TITLES_MAX {
-            return;
+        let scored = Scored::new(odds, position);
+        let mut place = match self.best_count {
+            // Most titles of a long row end here.
+            MOMENT_TITLES_MAX if scored < self.best[MOMENT_TITLES_MAX - 1] => return,
+            MOMENT_TITLES_MAX => MOMENT_TITLES_MAX - 1,
+            count => {
+                self.best_count += 1;
+                count
+            }
+        };
+        while place > 0 && self.best[place - 1] < scored {
+            self.best[place] = self.best[place - 1];
+            place -= 1;
         }
-        self.best_count = (self.best_count + 1).min(MOMENT_TITLES_MAX);
-        self.best.copy_within(place..self.best_count - 1, place + 1);
-        self.best[place] = (odds, position);
+        self.best[place] = scored;
     }
 
     /// Names the rows down to this one at its place; the others keep their order, and those behind need no name.
@@ -148,58 +176,86 @@ pub fn order_for_moment<'r, E>(
     moment: Moment,
     read: impl Fn(u64, u64) -> Result<&'r [u8], E>,
 ) -> Result<Option<MomentOrder>, E> {
-    let start = read(0, (HEAD_BYTES + schema::Gallery::SCHEMA.bytes) as u64)?;
-    let head = RecordHead::read(start);
-    if head.magic != GALLERY.magic || head.major != MAJOR {
-        return Ok(None);
-    }
-    let block_bytes = (head.block_bytes as usize).min(schema::Gallery::SCHEMA.bytes);
-    let block = schema::Gallery::read(start.get(HEAD_BYTES..HEAD_BYTES + block_bytes).unwrap_or_default());
-    let table = |table: Table, first: u32, count: u32| {
-        let count = count.min(table.count.saturating_sub(first));
-        let stride = u64::from(table.stride);
-        let bytes = read(u64::from(table.offset) + u64::from(first) * stride, u64::from(count) * stride)?;
-        let stride = (table.stride as usize).max(1);
-        Ok(Elements { bytes, stride, count: bytes.len() / stride })
-    };
-    let row_count = block.rows.count.min(MOMENT_ROWS_MAX);
-    if row_count == 0 || block.plays.count == 0 || block.plays.count > MOMENT_PLAYS_MAX {
-        return Ok(None);
-    }
-    let rows = table(block.rows, 0, row_count)?;
-    let is_wanted = |row: &schema::Row| row.kind == RowKind::ContinueWatching.number();
-    let Some((position, row)) = rows.all::<schema::Row>().enumerate().find(|(_, row)| is_wanted(row)) else {
-        return Ok(None);
-    };
-    let made_at = if block.made_at == 0 { u32::MAX } else { block.made_at };
-    let sight = Sight {
-        now: moment.now.min(made_at.saturating_add(MOMENT_STALE_SECONDS)),
-        hour: (moment.now / 3600 % 24) as usize,
-        device: moment.device,
-    };
-    let items = table(block.items, row.first_item, row.item_count.min(MOMENT_ITEMS_MAX))?;
-    let plays = table(block.plays, 0, block.plays.count)?;
-
-    let mut made = MomentOrder::new(position as u16);
-    let mut any = 1.0_f32;
-    for (item_position, item) in (0..).zip(items.all::<schema::Item>()) {
-        let Some(play) = plays.play_of(item.card.get()) else { continue };
-        let odds = model.odds(&play, sight);
-        any *= 1.0 + odds;
-        made.take(odds, item_position);
-    }
-    let (place, chance) = model.place((any - 1.0).min(f32::MAX));
-    made.chance = chance;
-    made.place(block.rows.count, place);
-    Ok(Some(made))
+    Ok(Look::new(moment, read)?.map(|look| look.order(model)))
 }
 
-/// A moment as plays are looked at: times count up to `now`, and the hour is that of the day.
+/// What of a gallery counts at a moment.
+struct Look<'r> {
+    /// The position of the row.
+    row: u16,
+    row_count: u32,
+    items: Elements<'r>,
+    plays: Elements<'r>,
+    sight: Sight,
+}
+
+impl<'r> Look<'r> {
+    fn new<E>(moment: Moment, read: impl Fn(u64, u64) -> Result<&'r [u8], E>) -> Result<Option<Look<'r>>, E> {
+        let start = read(0, (HEAD_BYTES + schema::Gallery::SCHEMA.bytes) as u64)?;
+        let head = RecordHead::read(start);
+        if head.magic != GALLERY.magic || head.major != MAJOR {
+            return Ok(None);
+        }
+        let block_bytes = (head.block_bytes as usize).min(schema::Gallery::SCHEMA.bytes);
+        let block = schema::Gallery::read(start.get(HEAD_BYTES..HEAD_BYTES + block_bytes).unwrap_or_default());
+        let table = |table: Table, first: u32, count: u32| {
+            let count = count.min(table.count.saturating_sub(first));
+            let stride = u64::from(table.stride);
+            let bytes = read(u64::from(table.offset) + u64::from(first) * stride, u64::from(count) * stride)?;
+            let stride = (table.stride as usize).max(1);
+            Ok(Elements { bytes, stride, count: bytes.len() / stride })
+        };
+        let row_count = block.rows.count.min(MOMENT_ROWS_MAX);
+        if row_count == 0 || block.plays.count == 0 || block.plays.count > MOMENT_PLAYS_MAX {
+            return Ok(None);
+        }
+        let rows = table(block.rows, 0, row_count)?;
+        let is_wanted = |row: &schema::Row| row.kind == RowKind::ContinueWatching.number();
+        let Some((position, row)) = rows.all::<schema::Row>().enumerate().find(|(_, row)| is_wanted(row)) else {
+            return Ok(None);
+        };
+        let items = table(block.items, row.first_item, row.item_count.min(MOMENT_ITEMS_MAX))?;
+        let plays = table(block.plays, 0, block.plays.count)?;
+        let sight = Sight::new(moment, block.made_at);
+        Ok(Some(Look { row: position as u16, row_count: block.rows.count, items, plays, sight }))
+    }
+
+    fn order(&self, model: &Model) -> MomentOrder {
+        let mut made = MomentOrder::new(self.row);
+        let finder = Finder::new(self.plays);
+        let mut any = 1.0_f32;
+        for (position, item) in (0..).zip(self.items.all::<schema::Item>()) {
+            let Some(play) = finder.play_of(item.card.get()) else { continue };
+            let odds = model.odds(&play, &self.sight);
+            any *= 1.0 + odds;
+            made.take(odds, position);
+        }
+        let (place, chance) = model.place((any - 1.0).min(f32::MAX));
+        made.chance = chance;
+        made.place(self.row_count, place);
+        made
+    }
+}
+
+/// A moment as plays are looked at: times count up to `now`, and the hour is that of the day (UTC), as plays have it.
 #[derive(Clone, Copy, Debug)]
 struct Sight {
     now: u32,
-    hour: usize,
+    /// The hour, the one before and the one behind it.
+    hours: [u8; 3],
     device: Option<Device>,
+}
+
+impl Sight {
+    fn new(moment: Moment, made_at: u32) -> Sight {
+        let made_at = if made_at == 0 { u32::MAX } else { made_at };
+        let hour = (moment.now / 3600 % 24) as u8;
+        Sight {
+            now: moment.now.min(made_at.saturating_add(MOMENT_STALE_SECONDS)),
+            hours: [hour, (hour + 23) % 24, (hour + 1) % 24],
+            device: moment.device,
+        }
+    }
 }
 
 /// The elements of a stretch of a table.
@@ -216,21 +272,60 @@ impl<'r> Elements<'r> {
         self.bytes.chunks_exact(self.stride).map(S::read)
     }
 
-    /// The play of a card: a binary search, since plays are sorted by card.
-    fn play_of(self, card: u32) -> Option<schema::Play> {
-        // A card is the first field of a play, three bytes long.
-        let card_at = |index: usize| match self.bytes.get(index * self.stride..) {
+    /// The card of an element. It is the first field of a play, three bytes long.
+    #[inline]
+    fn card_at(self, index: usize) -> u32 {
+        match self.bytes.get(index * self.stride..) {
             Some([low, middle, high, ..]) => u32::from_le_bytes([*low, *middle, *high, 0]),
             Some(_) | None => u32::MAX,
-        };
+        }
+    }
+
+    fn play_at(self, index: usize) -> Option<schema::Play> {
+        Some(schema::Play::read(self.bytes.get(index * self.stride..(index + 1) * self.stride)?))
+    }
+
+    /// The position of a card's play: a binary search, since plays are sorted by card.
+    fn search(self, card: u32) -> usize {
         let (mut first, mut left) = (0, self.count);
         while left > 1 {
             let half = left / 2;
-            first += if card_at(first + half) <= card { half } else { 0 };
+            first += if self.card_at(first + half) <= card { half } else { 0 };
             left -= half;
         }
-        let bytes = self.bytes.get(first * self.stride..(first + 1) * self.stride)?;
-        let play = schema::Play::read(bytes);
-        (play.card.get() == card).then_some(play)
+        first
+    }
+}
+
+/// Places for hints: five for each play that a profile has usually.
+const HINTS: usize = 512;
+
+/// Finds the play of a card: where one with the same low bits was seen last, else by a search.
+struct Finder<'r> {
+    plays: Elements<'r>,
+    hints: [u16; HINTS],
+}
+
+impl<'r> Finder<'r> {
+    fn new(plays: Elements<'r>) -> Finder<'r> {
+        let mut hints = [0; HINTS];
+        for (index, play) in (0..).zip(plays.bytes.chunks_exact(plays.stride)) {
+            if let [low, middle, ..] = play {
+                hints[usize::from(u16::from_le_bytes([*low, *middle])) % HINTS] = index;
+            }
+        }
+        Finder { plays, hints }
+    }
+
+    #[inline]
+    fn play_of(&self, card: u32) -> Option<schema::Play> {
+        let mut index = usize::from(self.hints[card as usize % HINTS]);
+        if self.plays.card_at(index) != card {
+            index = self.plays.search(card);
+            if self.plays.card_at(index) != card {
+                return None;
+            }
+        }
+        self.plays.play_at(index)
     }
 }

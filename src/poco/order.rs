@@ -152,25 +152,38 @@ fn for_each_byte<'o>(rows: &[u16], items: impl Iterator<Item = (u16, &'o [u16])>
     }
 }
 
+/// Bytes that are turned into text at once: whole groups of three, and more than most orders have.
+const BLOCK_BYTES: usize = 96;
+
 /// Appends the value of the header: without memory of its own, for the path of a request.
 pub(super) fn write_header_value<'o>(rows: &[u16], items: impl Iterator<Item = (u16, &'o [u16])>, value: &mut String) {
-    let digit = |bits: u32, shift: u32| char::from(BASE64[(bits >> shift & 63) as usize]);
-    let (mut bits, mut count) = (0, 0);
+    let (mut block, mut count) = ([0; BLOCK_BYTES], 0);
     value.push(':');
     for_each_byte(rows, items, |byte| {
-        bits = bits << 8 | u32::from(byte);
-        count += 1;
-        if count == 3 {
-            [18, 12, 6, 0].into_iter().for_each(|shift| value.push(digit(bits, shift)));
-            (bits, count) = (0, 0);
+        if count == BLOCK_BYTES {
+            push_base64(&block, value);
+            count = 0;
         }
+        block[count] = byte;
+        count += 1;
     });
-    match count {
-        1 => value.extend([digit(bits << 16, 18), digit(bits << 16, 12), '=', '=']),
-        2 => value.extend([digit(bits << 8, 18), digit(bits << 8, 12), digit(bits << 8, 6), '=']),
-        _ => {}
-    }
+    push_base64(&block[..count], value);
     value.push(':');
+}
+
+/// Appends at most a block in base64, padded.
+fn push_base64(bytes: &[u8], value: &mut String) {
+    let mut text = [b'='; BLOCK_BYTES / 3 * 4];
+    let groups = bytes.chunks(3).zip(text.chunks_exact_mut(4));
+    groups.for_each(|(group, text)| {
+        let byte = |index: usize| group.get(index).map_or(0, |byte| u32::from(*byte));
+        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+        let digits = [18, 12, 6, 0].map(|shift| BASE64[(bits >> shift & 63) as usize]);
+        text[..=group.len()].copy_from_slice(&digits[..=group.len()]);
+    });
+    let text = &text[..bytes.len().div_ceil(3) * 4];
+    // They are letters, digits and signs of ASCII.
+    value.push_str(std::str::from_utf8(text).unwrap_or_default());
 }
 
 /// All positions below `count`: those that come first, then the others.

@@ -8,12 +8,12 @@ use super::gather::Gather;
 use super::pattern;
 use super::redirect::push_segment;
 use super::stored::Lines;
-use super::workload::{Halt, Payload, Workload};
+use super::workload::{Halt, Made, Payload, Work, Workload};
 use crate::http::request::Request;
 use crate::http::response::{FieldError, push_field_line, uncached_lines};
 use crate::pack::{Pack, Record};
 use crate::poco::ORDER_HEADER;
-use crate::poco::moment::{MOMENT_MODEL_KEY, Model};
+use crate::poco::moment::{MOMENT_MODEL_KEY, Model, ORDER_WHY_HEADER};
 use std::sync::Arc;
 
 /// What an entry that never changes may say to caches (RFC 8246): a year, and no revalidation.
@@ -286,15 +286,27 @@ impl Mount {
     /// # }
     /// ```
     pub fn workload(
-        mut self,
+        self,
         below: &str,
         name: &str,
         work: impl Fn(&Request<'_>, &Payload<'_>, &mut String) -> Result<(), Halt> + Send + Sync + 'static,
     ) -> Mount {
-        if OF_ENTRIES.iter().any(|field| name.eq_ignore_ascii_case(field)) {
-            self.blame(name, "each entry of the pack has its own; choose another name for the header");
-        } else if let Err(error) = push_field_line(&mut Vec::new(), name, "") {
-            self.blame(name, what(error));
+        let field = name.to_owned();
+        let work = move |request: &Request<'_>, payload: &Payload<'_>, made: &mut Made| {
+            work(request, payload, &mut made.value)?;
+            made.end(&field);
+            Ok(())
+        };
+        self.work(below, &[name], Arc::new(work))
+    }
+
+    fn work(mut self, below: &str, names: &[&str], work: Arc<Work>) -> Mount {
+        for name in names {
+            if OF_ENTRIES.iter().any(|field| name.eq_ignore_ascii_case(field)) {
+                self.blame(name, "each entry of the pack has its own; choose another name for the header");
+            } else if let Err(error) = push_field_line(&mut Vec::new(), name, "") {
+                self.blame(name, what(error));
+            }
         }
         if !(below.starts_with('/') && below.ends_with('/')) {
             self.blame_key(
@@ -302,17 +314,19 @@ impl Mount {
                 "a workload is for what is below a folder: begin and end it with a slash, as in /gallery/",
             );
         }
-        self.workload = Some(Workload { below: below.to_owned(), name: name.to_owned(), work: Arc::new(work) });
+        self.workload = Some(Workload { below: below.to_owned(), work });
         self
     }
 
     /// The [workload](Mount::workload) of galleries: `GET /gallery/{profile}?now=UNIX_SECONDS&device=tv|phone|web` is answered with
     /// the order for that moment in `Badger-Order`. `now` is by the server's clock when it is not given, and the device not
-    /// known. What is no number, no such device, or given twice, is answered 400.
+    /// known. With `why=1` the answer tells in `Badger-Order-Why` what led to it
+    /// ([`OrderReasons`](crate::poco::moment::OrderReasons)). What is no number, no such device, or given twice, is answered 400.
     pub fn moment(self, below: &str, model: Model) -> Mount {
-        self.workload(below, ORDER_HEADER, move |request, payload, value| {
-            super::moment::order(&model, request, payload, value)
-        })
+        let work = move |request: &Request<'_>, payload: &Payload<'_>, made: &mut Made| {
+            super::moment::order(&model, request, payload, made)
+        };
+        self.work(below, &[ORDER_HEADER, ORDER_WHY_HEADER], Arc::new(work))
     }
 
     /// Answers without a workload.

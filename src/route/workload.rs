@@ -1,13 +1,13 @@
 //! Work on the way out: a header that is made from the record for each answer, while the record itself does not move. Pure.
 //!
-//! A workload asks for stretches of the payload. What was not read yet ends it with [`Halt::NotYet`]; whoever runs it has the
-//! stretch checked and read, and runs it again from its beginning. So it never waits, and a large payload costs no more than
-//! a small one.
+//! A workload asks for stretches of the payload. One that is in memory and was checked is read for it there and then. One that
+//! is not ends the workload with [`Halt::NotYet`]; whoever runs it has the stretch checked and brought into memory, and runs it
+//! again from its beginning. So it never waits, and a large payload costs no more than a small one.
 //!
 //! ```text
-//! find -> Stored, Local::asked -> run --- NotYet ---> ready? -> fetch -> run ...
+//! find -> Stored, Local::asked -> run --- NotYet ---> ready? -> grant -> run ...
 //!                                  |                    `--- no: Found::Wait, and the request is asked again
-//!                                  `--- Ok: the line is put beside the others
+//!                                  `--- Ok: its lines are put beside the others
 //! ```
 #![forbid(unsafe_code)]
 
@@ -15,10 +15,10 @@ use super::local::Local;
 use super::router::Router;
 use crate::http::plan::{SourceId, Span};
 use crate::http::request::Request;
-use crate::http::response::{Response, push_field_line, uncached_lines};
+use crate::http::response::{Response, push_value_line, uncached_lines};
 use crate::http::service::{Found, Stored};
-use crate::pack::{self, LookupError, Record};
-use std::cell::Cell;
+use crate::pack::{self, Checked, LookupError, Pack, Record};
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -40,18 +40,45 @@ pub enum Halt {
     Refused(String),
 }
 
+/// Whether a stretch may be read here and now, of which so many bytes were not checked.
+pub(crate) type IsAtHand<'a> = dyn FnMut(Span, u64) -> bool + 'a;
+
 /// The plain form of a record, of which a workload reads stretches.
-#[derive(Debug)]
 pub struct Payload<'p> {
-    bytes: u64,
-    desk: &'p Desk,
+    span: Span,
+    pack: &'p Pack,
+    checked: &'p Checked,
+    /// What was made ready for this request.
+    granted: &'p [Span],
+    is_at_hand: RefCell<&'p mut IsAtHand<'p>>,
+    /// Memory that nothing was read into yet.
+    rest: Cell<&'p mut [u8]>,
+    /// What was read, and where in the payload it begins.
+    stretches: [Cell<(u64, &'p [u8])>; STRETCHES_MAX],
+    count: Cell<usize>,
+    missing: RefCell<Missing>,
+}
+
+/// Why a stretch could not be given.
+#[derive(Debug)]
+enum Missing {
+    Nothing,
+    /// It has to be made ready.
+    Span(Span),
+    Failed(LookupError),
+}
+
+impl std::fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Payload").field("span", &self.span).finish_non_exhaustive()
+    }
 }
 
 impl<'p> Payload<'p> {
     /// How long it is.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.bytes
+        self.span.len
     }
 
     /// A stretch of it.
@@ -59,32 +86,77 @@ impl<'p> Payload<'p> {
     /// # Errors
     /// [`Halt::NotYet`] and [`Halt::OutOfBounds`]: give them back.
     pub fn read(&self, offset: u64, bytes: u64) -> Result<&'p [u8], Halt> {
+        let count = self.count.get();
+        for (start, read) in self.stretches[..count].iter().map(Cell::get) {
+            if start <= offset && bytes <= (read.len() as u64).saturating_sub(offset - start) {
+                let first = (offset - start) as usize;
+                return Ok(&read[first..first + bytes as usize]);
+            }
+        }
         if bytes == 0 {
             return Ok(&[]);
         }
-        let has = |it: &&Stretch| it.offset <= offset && bytes <= it.bytes.saturating_sub(offset - it.offset);
-        let found = self.desk.stretches.iter().find(has);
-        if let Some(it) = found {
-            let start = it.start + (offset - it.offset) as usize;
-            return Ok(&self.desk.bytes[start..start + bytes as usize]);
-        }
-        let is_inside = offset.checked_add(bytes).is_some_and(|end| end <= self.bytes);
-        let has_room = bytes <= WORKLOAD_BYTES_MAX.saturating_sub(self.desk.bytes.len() as u64);
-        if !is_inside || !has_room || self.desk.stretches.len() == STRETCHES_MAX {
+        let is_inside = offset.checked_add(bytes).is_some_and(|end| end <= self.span.len);
+        let rest = self.rest.take();
+        if !is_inside || bytes > rest.len() as u64 || count == STRETCHES_MAX {
+            self.rest.set(rest);
             return Err(Halt::OutOfBounds);
         }
-        self.desk.wanted.set(Some((offset, bytes)));
-        Err(Halt::NotYet)
+        let span = Span { offset: self.span.offset + offset, len: bytes, ..self.span };
+        if !self.is_at_hand(span) {
+            self.rest.set(rest);
+            self.missing.replace(Missing::Span(span));
+            return Err(Halt::NotYet);
+        }
+        let (into, rest) = rest.split_at_mut(bytes as usize);
+        self.rest.set(rest);
+        if let Err(error) = self.pack.read_payload(span.offset, into) {
+            self.missing.replace(Missing::Failed(error));
+            return Err(Halt::NotYet);
+        }
+        let into = &*into;
+        self.stretches[count].set((offset, into));
+        self.count.set(count + 1);
+        Ok(into)
+    }
+
+    fn is_at_hand(&self, span: Span) -> bool {
+        let unchecked = self.pack.unchecked_bytes(self.checked, span.offset, span.len);
+        (self.is_at_hand.borrow_mut())(span, unchecked) || self.granted.contains(&span)
     }
 }
 
-type Work = dyn Fn(&Request<'_>, &Payload<'_>, &mut String) -> Result<(), Halt> + Send + Sync;
+pub(super) type Work = dyn Fn(&Request<'_>, &Payload<'_>, &mut Made) -> Result<(), Halt> + Send + Sync;
+
+/// The header lines that a workload makes.
+#[derive(Debug, Default)]
+pub(super) struct Made {
+    /// The value of the next one.
+    pub(super) value: String,
+    lines: Vec<u8>,
+    is_broken: bool,
+}
+
+impl Made {
+    /// Ends a value: its line is made, if there is anything in it. The mount has checked the name.
+    pub(super) fn end(&mut self, name: &str) {
+        if !self.value.is_empty() {
+            self.is_broken |= push_value_line(&mut self.lines, name, &self.value).is_err();
+            self.value.clear();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.value.clear();
+        self.lines.clear();
+        self.is_broken = false;
+    }
+}
 
 /// A workload as a mount has it.
 #[derive(Clone)]
 pub(super) struct Workload {
     pub(super) below: String,
-    pub(super) name: String,
     pub(super) work: Arc<Work>,
 }
 
@@ -106,7 +178,7 @@ impl Workload {
 
 impl std::fmt::Debug for Workload {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Workload").field("below", &self.below).field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Workload").field("below", &self.below).finish_non_exhaustive()
     }
 }
 
@@ -117,29 +189,14 @@ pub(crate) struct Asked {
     span: Span,
 }
 
-/// What a workload has before it: stretches that were read, in memory that is used again.
+/// What workloads are done with: memory that is used again.
 #[derive(Debug, Default)]
 pub(crate) struct Desk {
-    stretches: Vec<Stretch>,
-    bytes: Vec<u8>,
-    value: String,
-    line: Vec<u8>,
-    wanted: Cell<Option<(u64, u64)>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Stretch {
-    offset: u64,
-    bytes: u64,
-    /// Where it begins on the desk.
-    start: usize,
-}
-
-impl Desk {
-    fn clear(&mut self) {
-        self.stretches.clear();
-        self.bytes.clear();
-    }
+    /// What is read comes here: as much as may be read.
+    memory: Vec<u8>,
+    /// Stretches that were made ready for this request, though nothing but that may tell.
+    granted: Vec<Span>,
+    made: Made,
 }
 
 /// How far a workload has come.
@@ -147,50 +204,76 @@ impl Desk {
 pub(crate) enum Worked {
     /// To its end.
     Done(Found),
-    /// It needs these bytes.
+    /// It needs these bytes: make them ready, [`Local::grant`] them, and have it work again.
     Wants(Span),
 }
 
+impl Local {
+    /// These bytes were made ready for the request that a workload is for.
+    pub(crate) fn grant(&mut self, span: Span) {
+        self.desk.granted.push(span);
+    }
+}
+
 impl Router {
-    /// The workload that the request which was just found is for; its desk is empty.
+    /// The workload that the request which was just found is for.
     pub(crate) fn asked(local: &mut Local) -> Option<Asked> {
         let asked = local.asked.take()?;
-        local.desk.clear();
+        local.desk.granted.clear();
         Some(asked)
     }
 
-    /// Runs the workload of a request that was found, and puts its line into `stored`.
-    pub(crate) fn work(&self, local: &mut Local, asked: Asked, request: &Request<'_>, stored: &mut Stored) -> Worked {
-        let site = &self.sites[usize::from(asked.number)];
+    /// Runs the workload of a request that was found, and puts its lines into `stored`.
+    pub(crate) fn work(
+        &self,
+        local: &mut Local,
+        asked: Asked,
+        request: &Request<'_>,
+        stored: &mut Stored,
+        is_at_hand: &mut IsAtHand<'_>,
+    ) -> Worked {
+        let number = usize::from(asked.number);
+        let site = &self.sites[number];
         let Some(workload) = &site.workload else { return Worked::Done(Found::Stored) };
-        let desk = &mut local.desk;
-        desk.wanted.set(None);
-        let mut value = std::mem::take(&mut desk.value);
-        value.clear();
-        let payload = Payload { bytes: asked.span.len, desk };
-        // Unwind safety: as for handlers; the desk is cleared before it is used again.
-        let outcome = catch_unwind(AssertUnwindSafe(|| (workload.work)(request, &payload, &mut value)));
-        desk.value = value;
+        let Local { checked, desk: Desk { memory, granted, made }, failure, .. } = local;
+        if memory.is_empty() {
+            *memory = vec![0; WORKLOAD_BYTES_MAX as usize];
+        }
+        made.clear();
+        let payload = Payload {
+            span: asked.span,
+            pack: &self.packs[number],
+            checked: &checked[number],
+            granted: &granted[..],
+            is_at_hand: RefCell::new(is_at_hand),
+            rest: Cell::new(&mut memory[..]),
+            stretches: [const { Cell::new((0, &[])) }; STRETCHES_MAX],
+            count: Cell::new(0),
+            missing: RefCell::new(Missing::Nothing),
+        };
+        // Unwind safety: as for handlers; what is made is cleared before it is used again.
+        let outcome = catch_unwind(AssertUnwindSafe(|| (workload.work)(request, &payload, made)));
+        let missing = payload.missing.into_inner();
         let Ok(outcome) = outcome else {
-            local.failure = Some(format!("the workload of {:?} panicked at {:?}", workload.below, request.path()));
+            *failure = Some(format!("the workload of {:?} panicked at {:?}", workload.below, request.path()));
             return Worked::Done(Found::Panicked);
         };
         match outcome {
-            Ok(()) if desk.value.is_empty() => {}
-            Ok(()) => {
-                desk.line.clear();
-                if push_field_line(&mut desk.line, &workload.name, &desk.value).is_err() {
-                    let what = format!("the workload of {:?} wrote a value with a control character", workload.below);
-                    local.failure = Some(what);
+            Ok(()) if made.is_broken => {
+                *failure = Some(format!("the workload of {:?} wrote a value with a control character", workload.below));
+                return Worked::Done(Found::Failed);
+            }
+            Ok(()) if made.lines.is_empty() => {}
+            Ok(()) => stored.add_always(&made.lines),
+            Err(Halt::NotYet) => match missing {
+                // One that asks for something else each time comes to an end too.
+                Missing::Span(span) if granted.len() < STRETCHES_MAX => return Worked::Wants(span),
+                Missing::Failed(error) => {
+                    *failure = Some(error.to_string());
                     return Worked::Done(Found::Failed);
                 }
-                stored.add_always(&desk.line);
-            }
-            Err(Halt::NotYet) => {
-                if let Some((offset, len)) = desk.wanted.take() {
-                    return Worked::Wants(Span { offset: asked.span.offset + offset, len, ..asked.span });
-                }
-            }
+                Missing::Span(_) | Missing::Nothing => {}
+            },
             Err(Halt::OutOfBounds) => {}
             Err(Halt::Refused(why)) => {
                 let mut response = Response::text(format!("400 Bad Request: {why}\n")).status(400);
@@ -200,18 +283,5 @@ impl Router {
             }
         }
         Worked::Done(Found::Stored)
-    }
-
-    /// Puts bytes that are ready before the workload that wanted them.
-    ///
-    /// # Errors
-    /// They cannot be read.
-    pub(crate) fn fetch(&self, local: &mut Local, asked: Asked, span: Span) -> Result<(), LookupError> {
-        let desk = &mut local.desk;
-        let start = desk.bytes.len();
-        desk.bytes.resize(start + span.len as usize, 0);
-        self.packs[usize::from(asked.number)].read_payload(span.offset, &mut desk.bytes[start..])?;
-        desk.stretches.push(Stretch { offset: span.offset - asked.span.offset, bytes: span.len, start });
-        Ok(())
     }
 }

@@ -59,8 +59,8 @@ features! {
     Device = "device" 6,
 }
 
-/// Most bins of a feature.
-const BINS_MAX: usize = 12;
+/// Room for the bins of a feature: a power of two, so that a masked bin needs no look at a bound.
+const BINS_MAX: usize = 16;
 const FEATURES: usize = Feature::ALL.len();
 
 /// Why a text is no model.
@@ -87,6 +87,8 @@ pub struct Model {
     base: f32,
     /// exp of each weight.
     factors: [[f32; BINS_MAX]; FEATURES],
+    /// Those of `film` and `series` multiplied, without and with episodes left, since of the two one is always the first bin.
+    watched: [[f32; BINS_MAX]; 2],
     /// The chance of a row is the logistic function of this much of its logit and this much more.
     calibration: [f32; 2],
     /// Least odds of the row as a whole, and the place that they lead to; the highest odds first.
@@ -99,6 +101,7 @@ impl Default for Model {
         Model::from_text(DEFAULT).unwrap_or(Model {
             base: 1.0,
             factors: [[1.0; BINS_MAX]; FEATURES],
+            watched: [[1.0; BINS_MAX]; 2],
             calibration: [1.0, 0.0],
             places: Vec::new(),
         })
@@ -191,7 +194,11 @@ impl Model {
         let [slope, offset] = calibration;
         let odds_of = |chance: f32| (((chance / (1.0 - chance)).ln() - offset) / slope).exp();
         let places = chances.into_iter().map(|(chance, position)| (odds_of(chance), position)).collect();
-        Ok(Model { base: bias.ok_or_else(|| missing("bias"))?.exp(), factors, calibration, places })
+        let base = bias.ok_or_else(|| missing("bias"))?.exp();
+        let of = |feature: Feature| &factors[feature as usize];
+        let (film, series) = (of(Feature::Film), of(Feature::Series));
+        let watched = [film.map(|factor| factor * series[0]), series.map(|factor| factor * film[0])];
+        Ok(Model { base, factors, watched, calibration, places })
     }
 
     /// The text of the default model.
@@ -201,44 +208,115 @@ impl Model {
     }
 
     /// The odds that this title is resumed.
-    pub(super) fn odds(&self, play: &schema::Play, sight: Sight) -> f32 {
-        let bins = bins(play, sight);
-        let factors = self.factors.iter().zip(bins).map(|(factors, bin)| factors.get(bin).copied().unwrap_or(1.0));
-        self.base * factors.product::<f32>()
+    #[inline]
+    pub(super) fn odds(&self, play: &schema::Play, sight: &Sight) -> f32 {
+        let bins = Bins::of(play, sight);
+        let of = |feature: Feature, bin: usize| self.factors[feature as usize][bin % BINS_MAX];
+        let watched = self.watched[usize::from(bins.has_more)][bins.eighths % BINS_MAX];
+        // In two chains, so that multiplications overlap.
+        let past = of(Feature::Age, bins.age) * of(Feature::Week, bins.week) * of(Feature::Month, bins.month);
+        let now = of(Feature::Hour, bins.hour) * of(Feature::Device, bins.device) * of(Feature::Left, bins.left);
+        self.base * watched * (past * now)
     }
 
     /// The place of a row that is resumed at these odds, none: behind all others; and the chance of it.
     pub(super) fn place(&self, odds: f32) -> (Option<u16>, f32) {
+        let place = self.places.iter().find(|place| odds >= place.0).map(|place| place.1);
+        (place, self.chance(odds))
+    }
+
+    /// The calibrated chance of a row.
+    fn chance(&self, odds: f32) -> f32 {
         let [slope, offset] = self.calibration;
-        let chance = if odds > 0.0 { 1.0 / (1.0 + (-(slope * odds.ln() + offset)).exp()) } else { 0.0 };
-        (self.places.iter().find(|place| odds >= place.0).map(|place| place.1), chance)
+        if odds > 0.0 { 1.0 / (1.0 + (-(slope * odds.ln() + offset)).exp()) } else { 0.0 }
+    }
+
+    /// Which chance leads to which place, the highest first.
+    pub(super) fn places(&self) -> impl Iterator<Item = (f32, u16)> {
+        self.places.iter().map(|(odds, place)| (self.chance(*odds), *place))
+    }
+
+    /// What of a play counts how much, the most first. A feature that does not apply is not among it.
+    pub(super) fn reasons(&self, play: &schema::Play, sight: &Sight) -> Vec<Reason> {
+        let bins = Bins::of(play, sight);
+        let mut reasons: Vec<Reason> = bins
+            .each()
+            .map(|(feature, bin)| {
+                let weights = self.factors[feature as usize][..feature.bins()].iter().map(|factor| factor.ln());
+                let average = weights.clone().sum::<f32>() / feature.bins() as f32;
+                Reason { feature, bin, by: weights.clone().nth(bin).unwrap_or(average) - average }
+            })
+            .collect();
+        reasons.sort_by(|one, other| other.by.abs().total_cmp(&one.by.abs()));
+        reasons
     }
 }
 
-/// The bin of each feature, in the order of [`Feature::ALL`]. What does not apply is in the first bin.
-fn bins(play: &schema::Play, sight: Sight) -> [usize; FEATURES] {
-    let bits = |number: u32, last: usize| ((u32::BITS - number.leading_zeros()) as usize).min(last);
-    let age = match play.last_play {
-        0 => u32::MAX,
-        last_play => sight.now.saturating_sub(last_play) / HOUR_SECONDS,
-    };
-    let eighths = usize::from(play.fraction_watched / 25).min(8);
-    let has_more = play.episodes_left > 0;
-    let near: u32 = [23, 0, 1].iter().map(|away| u32::from(play.hours[(sight.hour + away) % 24])).sum();
-    let is_hour_known = play.hours != [0; 24];
-    let share = |share: u32| (share * 5 / 256).min(4) as usize;
-    let device = match sight.device {
-        Some(device) if play.devices != [0; 4] => share(u32::from(play.devices[device as usize])),
-        Some(_) | None => 5,
-    };
-    [
-        bits(age, 11),
-        if has_more { 0 } else { eighths },
-        if has_more { eighths } else { 0 },
-        bits(u32::from(play.episodes_left), 5),
-        bits(u32::from(play.plays_7_days), 4),
-        bits(u32::from(play.plays_30_days), 5),
-        if is_hour_known { share(near) } else { 5 },
-        device,
-    ]
+/// What a feature of a title says, and how much that counts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Reason {
+    /// What was looked at.
+    pub feature: Feature,
+    /// The bin that the title is in.
+    pub bin: usize,
+    /// Logits that this bin has more than the feature's bins have on average; below 0 it speaks against the title.
+    pub by: f32,
+}
+
+/// The bins that a play is in.
+struct Bins {
+    has_more: bool,
+    eighths: usize,
+    age: usize,
+    left: usize,
+    week: usize,
+    month: usize,
+    hour: usize,
+    device: usize,
+}
+
+impl Bins {
+    #[inline]
+    fn of(play: &schema::Play, sight: &Sight) -> Bins {
+        let bits = |number: u32, last: usize| ((u32::BITS - number.leading_zeros()) as usize).min(last);
+        let age = match play.last_play {
+            0 => u32::MAX,
+            last_play => sight.now.saturating_sub(last_play) / HOUR_SECONDS,
+        };
+        // Read with a remainder, the hours need no look at a bound: there are 24, and they are below that.
+        let near: u32 = sight.hours.iter().map(|hour| u32::from(play.hours[usize::from(*hour) % 24])).sum();
+        let share = |share: u32| (share * 5 / 256).min(4) as usize;
+        Bins {
+            has_more: play.episodes_left > 0,
+            eighths: usize::from(play.fraction_watched / 25).min(8),
+            age: bits(age, 11),
+            left: bits(u32::from(play.episodes_left), 5),
+            week: bits(u32::from(play.plays_7_days), 4),
+            month: bits(u32::from(play.plays_30_days), 5),
+            hour: if near > 0 || play.hours != [0; 24] { share(near) } else { 5 },
+            device: match sight.device {
+                Some(device) if play.devices != [0; 4] => share(u32::from(play.devices[device as usize])),
+                Some(_) | None => 5,
+            },
+        }
+    }
+
+    /// The features that apply, each with its bin.
+    fn each(&self) -> impl Iterator<Item = (Feature, usize)> {
+        Feature::ALL.iter().filter_map(|feature| {
+            let bin = match feature {
+                Feature::Age => self.age,
+                Feature::Film if self.has_more => return None,
+                Feature::Series if !self.has_more => return None,
+                Feature::Film | Feature::Series => self.eighths,
+                Feature::Left => self.left,
+                Feature::Week => self.week,
+                Feature::Month => self.month,
+                Feature::Hour => self.hour,
+                Feature::Device => self.device,
+            };
+            Some((*feature, bin))
+        })
+    }
 }

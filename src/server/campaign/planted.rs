@@ -43,6 +43,10 @@ mistakes! {
     CancelIgnoresArming,
     /// Cancel: who has left still waits for its task.
     CancelKeepsWaiter,
+    /// Workload: bytes are read unchecked.
+    WorkTrustsBytes,
+    /// Workload: what is not in memory is read on the loop.
+    WorkReadsCold,
     /// Swap: open files of the old content go on.
     SwapKeepsFiles,
     /// Swap: a task for the old content counts for the new one.

@@ -3,8 +3,10 @@
 
 use super::Content;
 use crate::http::{Found, Ready, Request, Service, Span, Stored};
+use crate::ring::outgoing::Pin;
 use crate::route::{Router, Worked};
 use crate::server::generation::LocalGeneration;
+use crate::server::planted::planted;
 use crate::server::worker::COPY_BYTES_MAX;
 
 impl Content {
@@ -12,8 +14,14 @@ impl Content {
     pub(super) fn work(&mut self, request: &Request<'_>, stored: &mut Stored) -> Found {
         let Some(asked) = Router::asked(&mut self.generation.local) else { return Found::Stored };
         loop {
-            let LocalGeneration { shared, local, .. } = &mut self.generation;
-            let span = match shared.router.work(local, asked, request, stored) {
+            let LocalGeneration { shared, local, pins } = &mut self.generation;
+            let resident = &mut self.resident;
+            let mut is_at_hand = |span: Span, unchecked: u64| {
+                let is_cold =
+                    |file: &Pin| resident.first_cold(file, span.offset, span.len).is_some() && !planted!(WorkReadsCold);
+                (unchecked == 0 || planted!(WorkTrustsBytes)) && !pins.get(span.source.0 as usize).is_some_and(is_cold)
+            };
+            let span = match shared.router.work(local, asked, request, stored, &mut is_at_hand) {
                 Worked::Done(found) => return found,
                 Worked::Wants(span) => span,
             };
@@ -30,12 +38,7 @@ impl Content {
                 }
                 left = Span { offset: left.offset + piece.len, len: left.len - piece.len, ..left };
             }
-            let LocalGeneration { shared, local, .. } = &mut self.generation;
-            if let Err(error) = shared.router.fetch(local, asked, span) {
-                let what = error.to_string();
-                self.fail(what);
-                return Found::Failed;
-            }
+            self.generation.local.grant(span);
         }
     }
 }
