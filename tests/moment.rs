@@ -2,11 +2,14 @@
 //! requests, and records that are damaged.
 
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
-use badgerserver::poco::moment::{Device, Feature, Model, Moment, order_for_moment};
+use badgerserver::poco::moment::{
+    Device, Feature, Model, Moment, ORDER_WHY_HEADER, order_for_moment, reasons_for_order,
+};
 use badgerserver::poco::*;
 use badgerserver::route::{Halt, WORKLOAD_BYTES_MAX};
 use badgerserver::{Mount, Pack, Router, TestClient};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::Cursor;
 
@@ -82,49 +85,52 @@ fn ordered(gallery: &Gallery, moment: Moment) -> (usize, Vec<u32>, f32) {
     (place, cards, made.chance())
 }
 
-/// A viewer of the documents: what was played, when and where it looks, and where the row must stand with what before all.
+/// A viewer of the documents: what was played, when and where it looks, and what the row must begin with.
 struct Viewer {
-    name: &'static str,
+    name: String,
     plays: Vec<Play>,
     moment: Moment,
-    place: usize,
-    first: u32,
+    first: Option<u32>,
 }
 
+/// What both this test and that of the page read.
 fn viewers() -> Vec<Viewer> {
-    let tv = Moment { now: NOW, device: Some(Device::Tv) };
-    let phone = Moment { now: NOW, device: Some(Device::Phone) };
-    let on = |mut play: Play, devices: [u8; 4]| {
-        play.devices = devices;
-        play
+    let written: Value = serde_json::from_str(include_str!("moment/viewers.json")).unwrap();
+    let number = |value: &Value| value.as_u64().unwrap();
+    assert_eq!(
+        [&written["now"], &written["rows"], &written["row"]].map(number),
+        [u64::from(NOW), ROWS as u64, u64::from(ROW)]
+    );
+    let play = |it: &Value| {
+        let counts = ["tv", "phone", "web", "other"].map(|device| number(&it["devices"][device]));
+        let half_percents = (it["fraction_watched"].as_f64().unwrap() * 200.0).round() as u8;
+        let [title, hours_ago] = ["title", "hours_ago"].map(|name| number(&it[name]) as u32);
+        Play {
+            plays_7_days: number(&it["plays_7_days"]) as u8,
+            plays_30_days: number(&it["plays_30_days"]) as u8,
+            devices: counts.map(|count| (count * 255 / counts.iter().sum::<u64>()) as u8),
+            ..play(title, hours_ago, half_percents, number(&it["episodes_left"]) as u16)
+        }
     };
-    let binge = |mut play: Play| {
-        (play.plays_7_days, play.plays_30_days) = (9, 20);
-        play
+    let viewer = |it: &Value| Viewer {
+        name: it["name"].as_str().unwrap().to_owned(),
+        plays: it["plays"].as_array().unwrap().iter().map(play).collect(),
+        moment: Moment { now: NOW, device: Device::from_name(it["device"].as_str().unwrap()) },
+        first: it["first"].as_u64().map(|title| title as u32),
     };
-    let finished = |card, days: u32| play(card, days * 24, 200, 0);
-    let both = vec![on(play(3, 20, 100, 6), [255, 0, 0, 0]), on(play(5, 26, 100, 6), [0, 255, 0, 0])];
-    let viewer = |name, plays: &[Play], moment, place, first| {
-        let mut plays = plays.to_vec();
-        plays.sort_by_key(|play| play.card);
-        Viewer { name, plays, moment, place, first }
-    };
-    vec![
-        viewer("Bea, in a binge", &[binge(play(9, 3, 200, 5)), play(4, 90, 60, 2), finished(2, 12)], tv, 0, 9),
-        viewer("Hal, half-way through a film", &[play(7, 22, 100, 0), finished(1, 9), finished(3, 20)], tv, 0, 7),
-        viewer("Fin, who has just finished", &[finished(6, 1)], tv, ROWS - 1, 6),
-        viewer("Nora, who is new", &[], tv, ROWS - 1, 0),
-        viewer("Gus, who was away for a month", &[play(8, 31 * 24, 120, 3), finished(2, 40)], tv, ROWS - 1, 8),
-        viewer("Tia, on the television", &both, tv, 0, 3),
-        viewer("Tia, on the phone", &both, phone, 0, 5),
-        viewer("Sam, who gave up on a film", &[play(5, 10 * 24, 6, 0), finished(1, 30)], tv, 6, 5),
-    ]
+    written["viewers"].as_array().unwrap().iter().map(viewer).collect()
+}
+
+/// Name, chance and place, as the document has them.
+fn table() -> Vec<String> {
+    let document = include_str!("../docs/moment.md");
+    let table = document.split_once("| viewer | chance | place |\n|---|---|---|\n").unwrap().1;
+    table.lines().take_while(|line| line.starts_with('|')).map(str::to_owned).collect()
 }
 
 #[test]
 fn eight_viewers_get_the_row_where_the_document_says() {
-    let document = include_str!("../docs/moment.md");
-    let mut complaints = Vec::new();
+    let mut lines = Vec::new();
     for viewer in viewers() {
         // Nobody has played nothing: a new viewer's record has the row empty, and one play of another title.
         let mut gallery = gallery(&viewer.plays, Layout::Shared);
@@ -132,16 +138,112 @@ fn eight_viewers_get_the_row_where_the_document_says() {
             gallery.plays = vec![play(99, DAY, 4, 0)];
         }
         let (place, cards, chance) = ordered(&gallery, viewer.moment);
-        let first = cards.first().copied().unwrap_or_default();
-        if (place, first) != (viewer.place, viewer.first) {
-            complaints.push(format!("{}: place {place}, first {first}, chance {chance:.2}", viewer.name));
+        assert_eq!(cards.first(), viewer.first.as_ref(), "{}", viewer.name);
+        lines.push(format!("| {} | {:.0} % | {} |", viewer.name, chance * 100.0, place + 1));
+    }
+    assert_eq!(lines, table(), "the table of docs/moment.md");
+}
+
+/// Members of a list of inner lists, with their parameters: as much of RFC 9651 as such a header needs.
+fn members(value: &str) -> Vec<(Vec<String>, BTreeMap<String, f64>)> {
+    let parameters = |text: &str| -> BTreeMap<String, f64> {
+        let pairs = text.split(';').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap());
+        pairs.map(|(name, value)| (name.to_owned(), value.parse().unwrap())).collect()
+    };
+    let member = |text: &str| {
+        let (inner, behind) = text.strip_prefix('(').unwrap().split_once(')').unwrap();
+        (inner.split(' ').map(str::to_owned).collect(), parameters(behind))
+    };
+    value.split(", ").map(member).collect()
+}
+
+#[test]
+fn why_says_what_the_order_was_made_of() {
+    for viewer in viewers().iter().filter(|viewer| !viewer.plays.is_empty()) {
+        let gallery = gallery(&viewer.plays, Layout::Shared);
+        let record = gallery.to_record().unwrap();
+        let read = |offset: u64, bytes: u64| Ok::<_, Infallible>(&record[offset as usize..(offset + bytes) as usize]);
+        let Ok(made) = order_for_moment(&Model::default(), viewer.moment, read);
+        let Ok(reasons) = reasons_for_order(&Model::default(), viewer.moment, read);
+        let (made, reasons) = (made.unwrap(), reasons.unwrap());
+        let order = made.to_order();
+        assert_eq!((reasons.row, reasons.chance), (ROW, made.chance()));
+        assert_eq!(order.rows[usize::from(reasons.place)], ROW, "{}", viewer.name);
+        let items: Vec<u16> = reasons.titles.iter().map(|title| title.item).collect();
+        assert_eq!(order.items, [(ROW, items)]);
+        // The place follows from the chance and what is said of places.
+        let is_reached = |it: &&(f32, u16)| reasons.chance >= it.0;
+        let place = reasons.places.iter().find(is_reached).map_or(ROWS as u16 - 1, |it| it.1);
+        assert_eq!(reasons.place, place, "{}", viewer.name);
+        let model: Vec<Vec<f32>> = Model::default_text()
+            .lines()
+            .filter_map(|line| line.strip_prefix("place "))
+            .map(|line| line.split(' ').map(|number| number.parse().unwrap()).collect())
+            .collect();
+        for (said, meant) in reasons.places.iter().zip(&model) {
+            assert!((said.0 - meant[0]).abs() < 1e-4 && f32::from(said.1) == meant[1], "{said:?} {meant:?}");
         }
-        let line = format!("\n| {} | {:.0} % | {} |", viewer.name, chance * 100.0, place + 1);
-        if !document.contains(&line) {
-            complaints.push(format!("docs/moment.md lacks{line}"));
+        // A title alone in its row has the chance that the whole row would have, before it is calibrated.
+        for title in &reasons.titles {
+            let play = viewer.plays[usize::from(title.item)];
+            let alone = self::gallery(&[play], Layout::Shared).to_record().unwrap();
+            let read =
+                |offset: u64, bytes: u64| Ok::<_, Infallible>(&alone[offset as usize..(offset + bytes) as usize]);
+            let Ok(alone) = order_for_moment(&Model::default(), viewer.moment, read);
+            let chance = f64::from(alone.unwrap().chance());
+            let [slope, offset] = calibration();
+            let logit = ((chance / (1.0 - chance)).ln() - offset) / slope;
+            assert!((1.0 / (1.0 + (-logit).exp()) - f64::from(title.chance)).abs() < 1e-3, "{title:?}");
+            let by: Vec<f32> = title.reasons.iter().map(|reason| reason.by.abs()).collect();
+            assert!(by.len() == 3 && by.is_sorted_by(|one, other| one >= other), "{title:?}");
+            for reason in &title.reasons {
+                let weights = weights(reason.feature);
+                let average = weights.iter().sum::<f32>() / weights.len() as f32;
+                assert!((reason.by - (weights[reason.bin] - average)).abs() < 1e-3, "{title:?}");
+                assert_ne!(reason.feature, if play.episodes_left > 0 { Feature::Film } else { Feature::Series });
+            }
+        }
+        // The header says the same, to a thousandth.
+        let said = members(&reasons.header_value());
+        let near = |said: f64, meant: f32| (said - f64::from(meant)).abs() <= 0.0005 + 1e-6;
+        let (places, row) = &said[0];
+        assert_eq!((row["row"], row["place"]), (f64::from(ROW), f64::from(reasons.place)));
+        assert!(near(row["chance"], reasons.chance) && places.len() == 4 && places[0] == "0.5;at=0", "{said:?}");
+        for ((features, title), meant) in said[1..].iter().zip(&reasons.titles) {
+            assert!(title["item"] == f64::from(meant.item) && near(title["chance"], meant.chance), "{said:?}");
+            let first = features[0].split([';', '=']).collect::<Vec<_>>();
+            let reason = meant.reasons[0];
+            assert_eq!(first[..4], [reason.feature.name(), "bin", &reason.bin.to_string(), "by"]);
+            assert!(near(first[4].parse().unwrap(), reason.by), "{said:?}");
         }
     }
-    assert!(complaints.is_empty(), "{}", complaints.join("\n"));
+}
+
+/// Bea's three hours ago, in plain sight.
+#[test]
+fn why_of_bea() {
+    let bea = &viewers()[0];
+    let record = gallery(&bea.plays, Layout::Shared).to_record().unwrap();
+    let read = |offset: u64, bytes: u64| Ok::<_, Infallible>(&record[offset as usize..(offset + bytes) as usize]);
+    let Ok(reasons) = reasons_for_order(&Model::default(), bea.moment, read);
+    let value = reasons.unwrap().header_value();
+    let document = include_str!("../docs/moment.md").replace('\n', " ");
+    assert!(document.contains(&value), "docs/moment.md lacks {value}");
+    assert!(value.len() < 1024, "{}", value.len());
+}
+
+/// Slope and offset of the default model.
+fn calibration() -> [f64; 2] {
+    let line = Model::default_text().lines().find_map(|line| line.strip_prefix("calibration ")).unwrap();
+    let numbers: Vec<f64> = line.split(' ').map(|number| number.parse().unwrap()).collect();
+    numbers.try_into().unwrap()
+}
+
+/// The weights of a feature in the default model.
+fn weights(feature: Feature) -> Vec<f32> {
+    let start = format!("{} ", feature.name());
+    let line = Model::default_text().lines().find_map(|line| line.strip_prefix(&start)).unwrap();
+    line.split(' ').map(|number| number.parse().unwrap()).collect()
 }
 
 /// The script's arithmetic and this one agree on plays that the script wrote down.
@@ -149,10 +251,7 @@ fn eight_viewers_get_the_row_where_the_document_says() {
 fn odds_are_those_of_the_fit() {
     let cases: Vec<Value> = serde_json::from_str(include_str!("../docs/moment/odds.json")).unwrap();
     assert!(cases.len() >= 30);
-    let calibration = Model::default_text().lines().find_map(|line| line.strip_prefix("calibration ")).unwrap();
-    let [slope, offset] =
-        <[f64; 2]>::try_from(calibration.split(' ').map(|number| number.parse().unwrap()).collect::<Vec<f64>>())
-            .unwrap();
+    let [slope, offset] = calibration();
     for case in cases {
         let (written, number) = (&case["play"], |value: &Value| value.as_u64().unwrap());
         let bytes = |value: &Value| value.as_array().unwrap().iter().map(|it| number(it) as u8).collect::<Vec<u8>>();
@@ -291,6 +390,15 @@ fn a_gallery_comes_with_its_order_and_does_not_move() {
     assert_eq!(again.header("Cache-Control"), Some("private, no-cache"));
     assert!(again.head().len() < 1024, "{} bytes of a visit that is warm", again.head().len());
 
+    // Why it is so is told to whoever asks, with nothing moved but a head.
+    assert_eq!(answer.header(ORDER_WHY_HEADER), None);
+    let why = client.request("HEAD", &format!("{target}&why=1"), &[]);
+    assert_eq!(why.header("Badger-Order"), answer.header("Badger-Order"));
+    let said = members(why.header(ORDER_WHY_HEADER).unwrap());
+    assert_eq!((said[0].1["row"], said[0].1["place"], said.len()), (f64::from(ROW), 0.0, 3));
+    assert_eq!([said[1].1["item"], said[2].1["item"]], [1.0, 0.0]);
+    assert_eq!((why.header("ETag"), why.header("Cache-Control")), (Some(&tag[..]), Some("private, no-cache")));
+
     let coded = client.request("GET", &target, &[("Accept-Encoding", "br")]);
     assert_eq!(
         (coded.header("Content-Encoding"), coded.header("Badger-Order")),
@@ -310,6 +418,8 @@ fn what_has_no_such_row_has_no_order() {
     let mut client = client(Mount::gallery("/", pack(&[("/gallery/odd", b"not a record"), ("/gallery/empty", b"")])));
     let stranger = client.get("/gallery/stranger");
     assert_eq!((stranger.status(), stranger.header("Badger-Fallback")), (200, Some("default")));
+    let why = client.get("/gallery/stranger?why=1");
+    assert_eq!((why.status(), why.header("Badger-Order"), why.header(ORDER_WHY_HEADER)), (200, None, None));
     assert_eq!((stranger.header("Badger-Order"), stranger.header("Cache-Control")), (None, Some("private, no-cache")));
     let odd = client.get("/gallery/odd");
     assert_eq!((odd.status(), odd.body(), odd.header("Badger-Order")), (200, &b"not a record"[..], None));
@@ -335,6 +445,8 @@ fn a_moment_that_makes_no_sense_is_refused() {
         ("now=%2B1", "now=%2B1: seconds since 1970"),
         ("now=4294967296", "now=4294967296: seconds since 1970, at most 4294967295"),
         ("device=toaster", "device=toaster: there are tv, phone and web"),
+        ("why=", "why=: write why=1, or leave it out"),
+        ("why=1&why=1", "why=1: it was given before"),
         ("now=1&device=tv&now=1", "now=1: it was given before; leave one of them out"),
     ] {
         let answer = client.get(&format!("/gallery/ada?{query}"));

@@ -12,12 +12,13 @@ const CSS: &str = "text/css; charset=utf-8";
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The page, which is part of the program.
-const PAGE: [(&str, &str, &str); 9] = [
+const PAGE: [(&str, &str, &str); 10] = [
     ("/", HTML, include_str!("page/index.html")),
     ("/page.css", CSS, include_str!("page/page.css")),
     ("/grid.js", JAVASCRIPT, include_str!("page/grid.js")),
     ("/data.js", JAVASCRIPT, include_str!("page/data.js")),
     ("/art.js", JAVASCRIPT, include_str!("page/art.js")),
+    ("/why.js", JAVASCRIPT, include_str!("page/why.js")),
     ("/page.js", JAVASCRIPT, include_str!("page/page.js")),
     ("/poco.js", JAVASCRIPT, include_str!("../javascript/poco.js")),
     ("/load.js", JAVASCRIPT, include_str!("../javascript/load.js")),
@@ -69,5 +70,5 @@ pub(crate) fn router(page: &Pack, content: &Content) -> Result<Router, Failure> 
 fn open(mount: Mount) -> Mount {
     mount
         .header("Access-Control-Allow-Origin", "*")
-        .header("Access-Control-Expose-Headers", "Badger-Order, Badger-Fallback")
+        .header("Access-Control-Expose-Headers", "Badger-Order, Badger-Order-Why, Badger-Fallback, Date")
 }

@@ -299,7 +299,10 @@ fn own_titles_and_profiles() {
     let unknown = client.get("/gallery/nobody");
     assert_eq!((unknown.status(), unknown.header("Badger-Fallback")), (200, Some("default")));
     assert_eq!(unknown.header("Access-Control-Allow-Origin"), Some("*"));
-    assert_eq!(unknown.header("Access-Control-Expose-Headers"), Some("Badger-Order, Badger-Fallback"));
+    assert_eq!(
+        unknown.header("Access-Control-Expose-Headers"),
+        Some("Badger-Order, Badger-Order-Why, Badger-Fallback, Date")
+    );
     assert_eq!(client.get("/gallery/ada").header("Badger-Fallback"), None);
     let many = client.get("/metadata?ids=3,9,7");
     let view = ManyView::new(many.body()).expect("a frame");

@@ -1,6 +1,6 @@
 /** A gallery as a JSON Graph. As a script it adds its functions to the global `Badger`. */
 
-import { CatalogueView, GalleryView, TitleView } from './poco';
+import { CatalogueView, GalleryView, OrderWhy, TitleView } from './poco';
 
 export type Key = string | number | boolean | null;
 export type KeySet = Key | { from?: number; to?: number; length?: number } | KeySet[];
@@ -37,15 +37,20 @@ export interface Observable<T> {
 /** Fetches titles by number and calls back once. What it returns is not looked at. */
 export type Metadata = (ids: number[], callback: (error: Error | null, titles?: TitleView[]) => void) => unknown;
 
+/** Asks why the gallery is in its order and calls back once. What it returns is not looked at. */
+export type Why = (callback: (error: Error | null, why?: OrderWhy | null) => void) => unknown;
+
 export interface PocoDataSourceOptions {
   /** The gallery, or what fetches it; that may give what `load` gives, with its way to titles. */
   gallery:
     | GalleryView
-    | ((callback: (error: Error | null, loaded?: GalleryView | { gallery: GalleryView; metadata?: Metadata }) => void) => unknown);
+    | ((callback: (error: Error | null, loaded?: GalleryView | { gallery: GalleryView; metadata?: Metadata; why?: Why }) => void) => unknown);
   /** For a gallery of the shared layout that has not got it. */
   catalogue?: CatalogueView;
   /** For synopsis, genres, cast and what else only a title's own record has. */
   metadata?: Metadata;
+  /** For why a row stands where it does. */
+  why?: Why;
 }
 
 /** A data source for `new falcor.Model({ source })`. */

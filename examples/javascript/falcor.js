@@ -6,6 +6,8 @@
  *   lolomo                   -> ref ["lists", profile]
  *   lists[profile][n]        -> ref ["rows", row id]; also .length
  *   rows[id][n]              -> ref ["videos", title id]; also .id .name .kind .length
+ *   rows[id].why             an atom, made when it is asked for: {place, madeAt}, and of a row that was put where it stands by
+ *                            a chance also {chance, places, titles: [{id, chance, reasons}]}, as Badger.decodeOrderWhy says it
  *   videos[id].<field>       from the card: id title boxart year runtime kind maturity matchScore sprite;
  *                            from what the profile played: lastPlay fractionWatched episodesLeft plays plays7Days
  *                            plays30Days devices hours;
@@ -126,6 +128,8 @@
     /** There is more below; and: only the title's own record can tell. */
     var BRANCH = {};
     var UNFETCHED = {};
+    /** Only the server can tell why an order is as it is. */
+    var UNASKED = {};
 
     // ---- The graph over one gallery ----
 
@@ -133,6 +137,8 @@
     function Graph(gallery, catalogue) {
         this.gallery = catalogue && !gallery.hasCards ? gallery.withCatalogue(catalogue) : gallery;
         this.titles = {};
+        /** Why the order is as it is; undefined: nobody was asked. */
+        this.why = undefined;
         this._rows = null;
         this._cards = null;
         this._scores = null;
@@ -232,9 +238,28 @@
         if (key === 'length' || key === 'id' || key === 'name' || key === 'kind') {
             return leaf(row[key]);
         }
+        if (key === 'why') {
+            return this.why === undefined ? UNASKED : leaf(this.whyOf(row, this.rows().places[rowKey]));
+        }
         var place = position(key);
         var item = place < 0 ? undefined : row.item(place);
         return item === undefined ? leaf() : refTo(['videos', item.card.id]);
+    };
+
+    /** Why a row stands at its place. */
+    Graph.prototype.whyOf = function (row, place) {
+        var said = {place: place, madeAt: this.gallery.madeAt};
+        var why = this.why;
+        var inRecord = why === null ? undefined : this.gallery.rows.get(why.row);
+        if (inRecord !== undefined && inRecord.id === row.id && why.place === place) {
+            said.chance = why.chance;
+            said.places = why.places;
+            said.titles = why.titles.map(function (title) {
+                var item = inRecord.item(title.item);
+                return {id: item === undefined ? null : item.card.id, chance: title.chance, reasons: title.reasons};
+            });
+        }
+        return said;
     };
 
     Graph.prototype.video = function (id) {
@@ -299,6 +324,7 @@
         this.graph = graph;
         this.jsonGraph = {};
         this.unfetched = [];
+        this.unasked = [];
         this.count = 0;
     }
 
@@ -311,8 +337,8 @@
             if (answer.count > VALUES_MAX) {
                 throw new Error('more than ' + VALUES_MAX + ' values are asked for at once; ask for smaller ranges');
             }
-            if (node === UNFETCHED) {
-                answer.unfetched.push(path);
+            if (node === UNFETCHED || node === UNASKED) {
+                (node === UNFETCHED ? answer.unfetched : answer.unasked).push(path);
                 return;
             }
             if (node !== BRANCH) {
@@ -334,11 +360,12 @@
         });
     };
 
-    Answer.prototype.complete = function (error) {
+    /** Puts what was not at hand into its place; `paths` are those of titles, or those that ask why. */
+    Answer.prototype.complete = function (paths, error) {
         var answer = this;
-        this.unfetched.forEach(function (path) {
+        paths.forEach(function (path) {
             var node = error ? errorNode(error) : answer.graph.at(path);
-            put(answer.jsonGraph, path, node === UNFETCHED ? leaf() : node);
+            put(answer.jsonGraph, path, node === UNFETCHED || node === UNASKED ? leaf() : node);
         });
     };
 
@@ -350,7 +377,9 @@
      *              gives); called when the first question comes, and again after a failure;
      *   catalogue  the CatalogueView of a gallery of the shared layout that has not got it yet;
      *   metadata   function(ids, callback) that calls callback(error, array of TitleViews): asked once for each
-     *              question that needs titles' own records. Without it those fields are unknown.
+     *              question that needs titles' own records. Without it those fields are unknown;
+     *   why        function(callback) that calls callback(error, what Badger.decodeOrderWhy gives): asked once for each
+     *              question that asks why a row stands where it does. Without it that is unknown.
      */
     function PocoDataSource(options) {
         if (!options || !options.gallery) {
@@ -358,6 +387,7 @@
         }
         this._options = options;
         this._metadata = options.metadata;
+        this._why = options.why;
         this._graph = typeof options.gallery === 'function' ? null : new Graph(options.gallery, options.catalogue);
         this._waiting = [];
     }
@@ -383,6 +413,7 @@
                     var isLoaded = result.gallery !== undefined;
                     source._graph = new Graph(isLoaded ? result.gallery : result, source._options.catalogue);
                     source._metadata = source._metadata || (isLoaded ? result.metadata : undefined);
+                    source._why = source._why || (isLoaded ? result.why : undefined);
                 }
             } catch (damage) {
                 error = damage;
@@ -411,7 +442,7 @@
             } catch (damage) {
                 error = damage;
             }
-            answer.complete(error);
+            answer.complete(answer.unfetched, error);
             answer.graph.titles = {};
             callback();
         }
@@ -421,6 +452,30 @@
         }
         try {
             this._metadata(answer.ids(), receive);
+        } catch (error) {
+            receive(error);
+        }
+    };
+
+    /** Asks why, if the answer is to tell, then calls `callback()`. */
+    PocoDataSource.prototype._explain = function (answer, callback) {
+        var isOver = false;
+        function receive(error, why) {
+            if (isOver) {
+                return;
+            }
+            isOver = true;
+            answer.graph.why = error ? undefined : why;
+            answer.complete(answer.unasked, error);
+            answer.graph.why = undefined;
+            callback();
+        }
+        if (answer.unasked.length === 0 || typeof this._why !== 'function') {
+            receive(null, undefined);
+            return;
+        }
+        try {
+            this._why(receive);
         } catch (error) {
             receive(error);
         }
@@ -445,7 +500,9 @@
                     return;
                 }
                 source._fetch(answer, function () {
-                    observer.done({paths: pathSets, jsonGraph: answer.jsonGraph});
+                    source._explain(answer, function () {
+                        observer.done({paths: pathSets, jsonGraph: answer.jsonGraph});
+                    });
                 });
             });
         });

@@ -1,6 +1,6 @@
 /** Fetches what a Badger server has for a profile. As a script it adds its functions to the global `Badger`. */
 
-import { GalleryView, RecordView, TitleView } from './poco';
+import { GalleryView, OrderWhy, RecordView, TitleView } from './poco';
 
 /** Gives a request up: its callback is not called any more. */
 export type Cancel = () => void;
@@ -17,6 +17,8 @@ export interface Loaded {
   isFallback: boolean;
   /** Titles by number; those that the server has not are left out. */
   metadata(ids: number[], callback: (error: RequestError | null, titles?: TitleView[]) => void): Cancel;
+  /** Why the gallery is in its order; null: no row of it was moved. */
+  why(callback: (error: RequestError | null, why?: OrderWhy | null) => void): void;
 }
 
 /** What the order of a gallery is to be for. */

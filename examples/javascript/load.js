@@ -26,9 +26,9 @@
         return error;
     }
 
-    function byXhr(url, callback) {
+    function byXhr(method, url, callback) {
         var xhr = new XMLHttpRequest();
-        xhr.open('GET', url);
+        xhr.open(method, url);
         xhr.responseType = 'arraybuffer';
         xhr.onload = function () {
             callback(xhr.status, xhr.response, function (name) { return xhr.getResponseHeader(name); });
@@ -38,8 +38,8 @@
         return function () { xhr.abort(); };
     }
 
-    function byFetch(url, callback) {
-        fetch(url).then(function (response) {
+    function byFetch(method, url, callback) {
+        fetch(url, {method: method}).then(function (response) {
             return response.arrayBuffer().then(function (body) {
                 return [response.status, body, function (name) { return response.headers.get(name); }];
             });
@@ -50,13 +50,17 @@
         return function () {};
     }
 
+    function ask(method, url, callback) {
+        return (typeof XMLHttpRequest === 'function' ? byXhr : byFetch)(method, url, callback);
+    }
+
     /**
      * Gets one record: `callback(error)` or `callback(null, view, header)`, where `header(name)` gives a header of the
      * answer. Gives a function that gives the request up: then the callback is not called any more.
      */
     function request(url, callback) {
         var isOver = false;
-        var cancel = (typeof XMLHttpRequest === 'function' ? byXhr : byFetch)(url, function (status, body, header) {
+        var cancel = ask('GET', url, function (status, body, header) {
             var view;
             if (isOver) {
                 return;
@@ -136,8 +140,22 @@
         return cancelAll;
     }
 
+    /** Asks why the gallery at `url` is in its order, at the time of the answer that has brought it: a head, and no body. */
+    function why(url, moment, date, callback) {
+        var seconds = Math.floor(Date.parse(date) / 1000);
+        var now = moment.now === undefined && seconds >= 0 ? seconds : moment.now;
+        var asked = url.split('?')[0] + query({now: now, device: moment.device, why: 1});
+        ask('HEAD', asked, function (status, body, header) {
+            if (status !== 200) {
+                callback(failure(asked, status));
+                return;
+            }
+            callback(null, Badger.decodeOrderWhy(header('Badger-Order-Why')));
+        });
+    }
+
     function query(moment) {
-        var parameters = ['now', 'device'].filter(function (name) { return moment[name] !== undefined; }).map(function (name) {
+        var parameters = ['now', 'device', 'why'].filter(function (name) { return moment[name] !== undefined; }).map(function (name) {
             return name + '=' + encodeURIComponent(moment[name]);
         });
         return parameters.length === 0 ? '' : '?' + parameters.join('&');
@@ -148,7 +166,8 @@
      * catalogue if the gallery needs one: `callback(error)` or `callback(null, loaded)`, where `loaded` has
      *   gallery    the GalleryView, complete and in the order of the answer's Badger-Order,
      *   isFallback whether the server had nothing for this profile and gave the default gallery,
-     *   metadata   function(ids, callback): TitleViews by number, as PocoDataSource takes it.
+     *   metadata   function(ids, callback): TitleViews by number, as PocoDataSource takes it,
+     *   why        function(callback): why the gallery is in this order, as Badger.decodeOrderWhy gives it; one more request.
      * `moment` may say what the order is to be for: `device` ('tv', 'phone' or 'web'), and `now` in seconds since 1970, else it
      * is by the server's clock. Gives a function that gives it up.
      */
@@ -164,7 +183,8 @@
                 callback(null, {
                     gallery: complete,
                     isFallback: header('Badger-Fallback') !== null,
-                    metadata: function (ids, receive) { return titles(root, ids, receive); }
+                    metadata: function (ids, receive) { return titles(root, ids, receive); },
+                    why: function (receive) { why(url, moment || {}, header('Date'), receive); }
                 });
             }
             var inOrder;

@@ -214,10 +214,30 @@ export interface Order {
   items: { [row: number]: number[] };
 }
 
+/** Why the row of an order stands where it does. `row` and `item` are positions in the record, places count from 0. */
+export interface OrderWhy {
+  row: number;
+  place: number;
+  /** That anything of the row is resumed, 0 to 1. */
+  chance: number;
+  /** From which chance on the row would stand at which place, the highest first; below the last one it stands behind all. */
+  places: { chance: number; place: number }[];
+  /** The first titles of the row. */
+  titles: {
+    item: number;
+    /** That this one is resumed. */
+    chance: number;
+    /** What counts the most, first: a feature of the model, its bin, and how much that speaks for the title. */
+    reasons: { feature: string; bin: number; by: number }[];
+  }[];
+}
+
 /** Makes a view of one whole record, without copying it. Look at its `type`. */
 export function decode(record: ArrayBuffer | ArrayBufferView): RecordView;
 /** The value of a Badger-Order header; null: there is none, or it is malformed. */
 export function decodeOrder(header: string | null | undefined): Order | null;
+/** The value of a Badger-Order-Why header; null: there is none, or it is malformed. */
+export function decodeOrderWhy(header: string | null | undefined): OrderWhy | null;
 /** Text from UTF-8, as TextDecoder gives it. */
 export function utf8(bytes: Uint8Array, from?: number, to?: number): string;
 export const schema: Schema;

@@ -909,6 +909,69 @@
         return order;
     }
 
+    /** `;name=number` one after the other, into `target`; whether they are nothing else. */
+    function readParameters(text, names, target) {
+        return text.split(';').slice(1).every(function (parameter) {
+            var parts = parameter.split('=');
+            var isKnown = parts.length === 2 && /^-?[0-9]+(\.[0-9]+)?$/.test(parts[1]);
+            // What a newer server adds is not looked at.
+            if (isKnown && names[parts[0]]) {
+                target[names[parts[0]]] = Number(parts[1]);
+            }
+            return isKnown;
+        });
+    }
+
+    /** A list of inner lists (RFC 9651 section 3.1): `read(member, parameters)` for each, which says whether it is good. */
+    function eachInnerList(header, read) {
+        var member = /^[ \t]*\(([^()]*)\)((?:;[^;,() ]*)*)[ \t]*(,|$)/;
+        var rest = header;
+        var match;
+        do {
+            match = member.exec(rest);
+            if (match === null || !read(match[1] === '' ? [] : match[1].split(' '), match[2])) {
+                return false;
+            }
+            rest = rest.slice(match[0].length);
+        } while (match[3] === ',');
+        return rest === '';
+    }
+
+    /**
+     * Reads the value of a Badger-Order-Why header (`?why=1`): `{row, place, chance, places: [{chance, place}], titles: [{item,
+     * chance, reasons: [{feature, bin, by}]}]}`: `row` and `item` are positions in the record, places count from 0. null when
+     * there is none or it is malformed.
+     */
+    function decodeOrderWhy(header) {
+        var why = null;
+        function each(members, name, names, list) {
+            return members.every(function (text) {
+                var at = text.indexOf(';');
+                var entry = {};
+                entry[name] = at < 0 ? text : text.slice(0, at);
+                list.push(entry);
+                return readParameters(at < 0 ? '' : text.slice(at), names, entry);
+            });
+        }
+        var isGood = typeof header === 'string' && eachInnerList(header, function (members, parameters) {
+            if (why === null) {
+                why = {row: -1, place: -1, chance: -1, places: [], titles: []};
+                return readParameters(parameters, {row: 'row', place: 'place', chance: 'chance'}, why) &&
+                    each(members, 'chance', {at: 'place'}, why.places) && why.places.every(function (place) {
+                        place.chance = Number(place.chance);
+                        return place.chance >= 0 && place.place >= 0;
+                    });
+            }
+            var title = {item: -1, chance: -1, reasons: []};
+            why.titles.push(title);
+            return readParameters(parameters, {item: 'item', chance: 'chance'}, title) && title.item >= 0 && title.chance >= 0 &&
+                each(members, 'feature', {bin: 'bin', by: 'by'}, title.reasons) && title.reasons.every(function (reason) {
+                    return reason.bin >= 0 && typeof reason.by === 'number';
+                });
+        });
+        return isGood && why !== null && why.row >= 0 && why.place >= 0 && why.chance >= 0 ? why : null;
+    }
+
     /** All positions below `count`, those of `first` before the others; null: one of them is out of range. */
     function permutation(first, count) {
         var isFirst = [];
@@ -1034,7 +1097,7 @@
     }
 
     return {
-        decode: decode, decodeOrder: decodeOrder, utf8: utf8, schema: SCHEMA, PocoError: PocoError, TitleView: TitleView,
+        decode: decode, decodeOrder: decodeOrder, decodeOrderWhy: decodeOrderWhy, utf8: utf8, schema: SCHEMA, PocoError: PocoError, TitleView: TitleView,
         GalleryView: GalleryView, CatalogueView: CatalogueView, ManyView: ManyView, RowView: RowView, ItemView: ItemView,
         CardView: CardView, PlayView: PlayView
     };

@@ -8,6 +8,7 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const path = require('node:path');
 const acorn = require('acorn');
+const Badger = require('../../examples/javascript/poco.js');
 const support = require('./support/gallery_page.js');
 
 const { focused, rest, isDrawn, pressCode, swipe } = support;
@@ -21,7 +22,7 @@ const read = (name) => fs.readFileSync(path.join(PAGE, name), 'utf8');
 
 test('the page is ES5 and plain CSS, and asks nobody but its own server', () => {
     const scripts = fs.readdirSync(PAGE).filter((name) => name.endsWith('.js'));
-    assert.deepEqual(scripts.sort(), ['art.js', 'data.js', 'grid.js', 'page.js']);
+    assert.deepEqual(scripts.sort(), ['art.js', 'data.js', 'grid.js', 'page.js', 'why.js']);
     for (const name of scripts) {
         acorn.parse(read(name), { ecmaVersion: 5, sourceType: 'script' });
         assert.ok(read('index.html').includes(`src="${name}"`), name);
@@ -131,9 +132,14 @@ test('the browse page', { skip: IS_THERE ? false : `no ${support.EXECUTABLE}` },
         await rest(page);
         const { x, y } = await focused(page);
         assert.ok(x >= 1280 * 0.04 && y > 720 * 0.4, `the first cell is at ${x}, ${y}`);
-        // Above the first row is the button that changes the profile.
+        // Above the first row are the button that asks why, and the one that changes the profile.
+        const active = () => page.evaluate(() => document.activeElement.id);
         await press(page, 'ArrowUp');
-        assert.equal(await page.evaluate(() => document.activeElement.id), 'chip');
+        assert.equal(await active(), 'why-open');
+        await press(page, 'ArrowUp');
+        assert.equal(await active(), 'chip');
+        await press(page, 'ArrowDown');
+        assert.equal(await active(), 'why-open');
         await press(page, 'ArrowDown', 'ArrowDown');
         await at(page, 1, 0);
     });
@@ -266,6 +272,71 @@ test('the browse page', { skip: IS_THERE ? false : `no ${support.EXECUTABLE}` },
         assert.equal((await focused(page)).x, home.x);
         const sizes = await page.locator('#chip, .cell:visible').evaluateAll((all) => all.map((one) => one.getBoundingClientRect()).map((box) => Math.min(box.width, box.height)));
         assert.ok(Math.min(...sizes) >= 44, `the smallest thing to touch is ${Math.min(...sizes)} pixels`);
+    });
+
+    await scene('why a row is where it is', {}, async (page, session) => {
+        const answer = await fetch(`${server.base}/gallery/${profile}?${support.MOMENT}&why=1`, { method: 'HEAD' });
+        const why = Badger.decodeOrderWhy(answer.headers.get('Badger-Order-Why'));
+        assert.ok(why !== null || !process.env.HONEYBADGER, 'the demo has such a row');
+        const active = () => page.evaluate(() => document.activeElement.id);
+        const text = (id) => page.locator(`#${id}`).textContent();
+        const moved = why === null ? -1 : Array.from({ length: expected.length }, (_, row) => expected.row(row).id).indexOf(expected.rows.get(why.row).id);
+        async function says(row) {
+            await page.waitForFunction(() => document.getElementById('why').getAttribute('aria-busy') === 'false');
+            assert.equal(await text('why-name'), expected.row(row).name);
+            const [sentence, titles] = [await text('why-sentence'), await page.locator('#why-titles li').allTextContents()];
+            if (row === moved) {
+                assert.ok(sentence.includes(`is ${Math.round(why.chance * 100)} %. `) && sentence.includes('from 50 % on it stands first'), sentence);
+                assert.equal(titles.length, why.titles.length);
+                titles.forEach((title, index) => assert.ok(title.startsWith(`${nameAt(row, index)} ${Math.round(why.titles[index].chance * 100)} %. `), title));
+                assert.match(titles[0], /(For|Against) it: /);
+            } else {
+                assert.match(sentence, /^This row stands in the order of the record/);
+                assert.deepEqual(titles, []);
+            }
+        }
+        await press(page, 'w');
+        assert.equal(await seen(page, 'why'), true);
+        assert.equal(await active(), 'why-close');
+        await says(0);
+        const moving = () => page.evaluate(() => document.getElementById('why').getAnimations({ subtree: true }).length);
+        assert.equal(await moving(), 0, 'nothing of it moves');
+        const dialog = await page.locator('#why').evaluate((node) => ['role', 'aria-modal', 'aria-labelledby', 'aria-describedby'].map((name) => node.getAttribute(name)));
+        assert.deepEqual(dialog, ['dialog', 'true', 'why-name', 'why-sentence']);
+        assert.equal(await page.locator('#why-previous').isDisabled(), true);
+        for (const id of ['why-next', 'why-close', 'why-next']) {
+            await press(page, 'Tab');
+            assert.equal(await active(), id);
+        }
+        await press(page, 'ArrowDown');
+        await says(1);
+        await press(page, 'ArrowUp');
+        assert.equal(await active(), 'why-next', 'the focus stays where it was');
+        await press(page, 'ArrowDown', 'Escape');
+        assert.equal(await active(), 'rows');
+        await at(page, 1, 0);
+        // By the sign, by the key of a remote control, and by the button.
+        await press(page, '?');
+        await says(1);
+        await press(page, 'w');
+        await pressCode(session, 457);
+        await says(1);
+        await pressCode(session, 461);
+        assert.equal(await active(), 'rows');
+        await press(page, 'Control+Home', 'ArrowUp', 'Enter');
+        await says(0);
+        await press(page, 'Enter');
+        assert.deepEqual([await active(), await seen(page, 'why')], ['why-open', false]);
+    });
+
+    await scene('when nobody says why', {}, async (page) => {
+        await page.route(/why=1/, (route) => route.abort());
+        await press(page, 'w');
+        await page.waitForFunction(() => document.getElementById('why-sentence').textContent.startsWith('The server does not say why. '));
+        await page.unroute(/why=1/);
+        await press(page, 'Escape', 'w');
+        await page.waitForFunction(() => document.getElementById('why-sentence').textContent.includes('of the record') ||
+            document.getElementById('why-titles').children.length > 0);
     });
 
     await scene('the panel of a title', {}, async (page) => {

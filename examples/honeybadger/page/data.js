@@ -105,7 +105,33 @@
         return '?device=' + (given('device', /^(tv|phone|web)$/) || deviceOf(agent)) + (now ? '&now=' + now : '');
     }
 
-    /** Fetches a gallery and what it needs. done(error, { view, rows, sheets, isFallback }): rows without titles are left out. */
+    /**
+     * Asks why a gallery (as `gallery` below gave it) is in its order: a head, for the moment of that answer. done(error, why), where
+     * `why` is null when no row was moved.
+     */
+    function why(shown, done) {
+        var seconds = Math.floor(Date.parse(shown.date) / 1000);
+        var path = shown.path + (/[?&]now=/.test(shown.path) || !(seconds >= 0) ? '' : '&now=' + seconds) + '&why=1';
+        var request = new XMLHttpRequest();
+        function fail(what) { done(failure('The server does not say why.', path + what)); }
+        request.open('HEAD', path, true);
+        request.timeout = ANSWER_MILLISECONDS_MAX;
+        request.onload = function () {
+            if (request.status === 200) {
+                done(null, Badger.decodeOrderWhy(request.getResponseHeader('Badger-Order-Why')));
+            } else {
+                fail(' is answered with status ' + request.status + '.');
+            }
+        };
+        request.onerror = function () { fail(' has no answer.'); };
+        request.ontimeout = function () { fail(' has no answer after ' + ANSWER_MILLISECONDS_MAX / 1000 + ' s.'); };
+        request.send();
+    }
+
+    /**
+     * Fetches a gallery and what it needs. done(error, { view, rows, sheets, isFallback, path, date }): rows without titles are left
+     * out; `path` and `date` are those of the answer.
+     */
     function gallery(profile, done) {
         var path = '/gallery/' + encodeURIComponent(profile) + momentOf(root.location.search, root.navigator.userAgent);
         ask(path, 'gallery', function (error, view, header) {
@@ -125,7 +151,9 @@
                     done(failure('The answer cannot be read.', path + ': ' + broken.message));
                     return;
                 }
-                done(null, { view: complete, rows: rows, sheets: sheets, isFallback: header('Badger-Fallback') !== null });
+                done(null, {
+                    view: complete, rows: rows, sheets: sheets, isFallback: header('Badger-Fallback') !== null, path: path, date: header('Date')
+                });
             });
         });
     }
@@ -179,5 +207,5 @@
         for (index = 0; index < many.length; index += 1) { this.keep(many.entries.get(index).id, many.record(index)); }
     };
 
-    root.Data = { profiles: profiles, gallery: gallery, Titles: Titles };
+    root.Data = { profiles: profiles, gallery: gallery, why: why, Titles: Titles };
 }(this));

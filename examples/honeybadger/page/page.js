@@ -1,9 +1,9 @@
 /*
  * The browse page: profile picker, gallery, the panel of one title, and what is said when something fails. ES5; needs
- * grid.js (`Grid`), data.js (`Data`) and art.js (`Art`).
+ * grid.js (`Grid`), data.js (`Data`), art.js (`Art`) and why.js (`Why`).
  *
  * One view is shown at a time, and the address says which: `#/` the picker, `#/ada` the gallery of the profile "ada". The
- * panel lies over the gallery. Keys are read in one place (`onKey`) and handed to the view that is shown.
+ * panel of a title and the one that says why a row is where it is lie over the gallery. Keys are read in one place (`onKey`) and handed to the view that is shown.
  *
  * Roles: rows and columns that are walked with arrow keys are a `grid` of `row`s and `gridcell`s (a `listbox` has one
  * dimension and no names for its rows); a reader learns the row's name from its `rowheader`, and how large the grid is from
@@ -15,6 +15,7 @@
     var Grid = root.Grid;
     var Data = root.Data;
     var Art = root.Art;
+    var Why = root.Why;
 
     /** The focus has to rest so long, in milliseconds, before titles and hero art are asked for, and before it is read out. */
     var REST_MILLISECONDS = 90;
@@ -32,15 +33,16 @@
     var GUEST = { id: 'default', name: 'Guest', avatar: '' };
     var STORED_PROFILE = 'honeybadger.profile';
 
-    /** Remote controls: 461 is Back of webOS and 10009 that of Tizen, 415 is Play of both. */
+    /** Remote controls: 461 is Back of webOS and 10009 that of Tizen, 415 is Play and 457 Info of both. */
     var KEYS = {
+        87: 'why', 457: 'why',
         37: 'left', 38: 'up', 39: 'right', 40: 'down', 13: 'enter', 415: 'enter', 33: 'pageup', 34: 'pagedown', 35: 'end', 36: 'home',
         8: 'back', 27: 'back', 461: 'back', 10009: 'back'
     };
 
     var page = document.documentElement;
     var views = {
-        picker: byId('picker'), gallery: byId('gallery'), panel: byId('panel'), failure: byId('failure')
+        picker: byId('picker'), gallery: byId('gallery'), panel: byId('panel'), why: byId('why'), failure: byId('failure')
     };
     /** The block of the focused title, and its parts. */
     var details = { block: byId('details') };
@@ -52,6 +54,8 @@
     var people = [GUEST];
     var personColumns = 1;
     var retry = null;
+    /** What had the focus when it was asked why. */
+    var whyOpener = null;
     var restTimer = 0;
     var speakTimer = 0;
     var titles = new Data.Titles(onTitles);
@@ -389,9 +393,72 @@
     function turnPanel(step) {
         rows.moveColumns(step);
         byId('panel-text').scrollTop = 0;
-        // A disabled button cannot keep the focus.
+        keepFocus('panel-close');
+    }
+
+    // Why a row is where it is.
+
+    function openWhy() {
+        var asked = gallery;
+        if (!gallery) {
+            return;
+        }
+        whyOpener = document.activeElement;
+        show('why');
+        if (gallery.why === undefined) {
+            gallery.whyError = null;
+            // Asked once for each answer: it holds for the moment of that one.
+            Data.why(gallery, function (error, why) {
+                asked.whyError = error;
+                asked.why = error ? undefined : why;
+                if (shown === 'why' && gallery === asked) {
+                    drawWhy();
+                }
+            });
+        }
+        drawWhy();
+    }
+
+    function closeWhy() {
+        show('gallery');
+        if (whyOpener === byId('why-open')) {
+            whyOpener.focus();
+        }
+    }
+
+    function drawWhy() {
+        var row = gallery.rows[rows.row];
+        var error = gallery.whyError;
+        var said = { sentence: error ? error.message + ' ' + error.detail : '', titles: [] };
+        try {
+            if (gallery.why !== undefined) {
+                said = Why.describe(gallery.why, gallery.view, row);
+            }
+            write(byId('why-name'), row.name);
+        } catch (damage) {
+            closeWhy();
+            fail('This gallery is damaged.', '/gallery/' + profile + ': ' + damage.message, openGallery);
+            return;
+        }
+        byId('why').setAttribute('aria-busy', String(gallery.why === undefined && !error));
+        write(byId('why-sentence'), said.sentence);
+        Why.fill(byId('why-titles'), said.titles);
+        byId('why-text').scrollTop = 0;
+        byId('why-previous').disabled = rows.row === 0;
+        byId('why-next').disabled = rows.row === gallery.rows.length - 1;
+    }
+
+    /** Goes to the row above or below, and says why that one is where it is. */
+    function turnWhy(step) {
+        rows.moveRows(rows.row + step < 0 ? 0 : step);
+        drawWhy();
+        keepFocus('why-close');
+    }
+
+    /** A disabled button cannot keep the focus. */
+    function keepFocus(id) {
         if (document.activeElement === document.body || document.activeElement.disabled) {
-            byId('panel-close').focus();
+            byId(id).focus();
         }
     }
 
@@ -567,20 +634,21 @@
     // Views and addresses.
 
     function show(name) {
+        var isPanel = name === 'panel' || name === 'why';
         shown = name;
         Object.keys(views).forEach(function (key) {
-            // The panel lies over the gallery, which goes on to exist for it.
-            var isSeen = key === name || key === 'gallery' && name === 'panel';
+            // A panel lies over the gallery, which goes on to exist for it.
+            var isSeen = key === name || key === 'gallery' && isPanel;
             views[key].hidden = !isSeen;
         });
-        page.classList.toggle('is-panel', name === 'panel');
-        page.classList.toggle('is-gallery', name === 'gallery' || name === 'panel');
-        views.gallery.setAttribute('aria-hidden', String(name === 'panel'));
+        page.classList.toggle('is-panel', isPanel);
+        page.classList.toggle('is-gallery', name === 'gallery' || isPanel);
+        views.gallery.setAttribute('aria-hidden', String(isPanel));
         focusOf(name).focus();
     }
 
     function focusOf(name) {
-        return byId({ picker: 'profiles', gallery: 'rows', panel: 'panel-close', failure: 'failure-retry' }[name]);
+        return byId({ picker: 'profiles', gallery: 'rows', panel: 'panel-close', why: 'why-close', failure: 'failure-retry' }[name]);
     }
 
     function profileOfAddress() {
@@ -627,8 +695,10 @@
 
     function onKey(event) {
         var name = KEYS[event.keyCode];
-        if (!name || event.altKey || event.metaKey) {
-            if (event.keyCode === 9 && shown === 'panel') {
+        // Where the question mark lies is different on every keyboard.
+        name = event.key === '?' ? 'why' : name;
+        if (!name || event.altKey || event.metaKey || name === 'why' && event.ctrlKey) {
+            if (event.keyCode === 9 && (shown === 'panel' || shown === 'why')) {
                 keepTab(event);
             }
             return;
@@ -648,6 +718,8 @@
                 return onGalleryKey(name, event);
             case 'panel':
                 return onPanelKey(name, event);
+            case 'why':
+                return onWhyKey(name, event);
             default:
                 return onFailureKey(name, event);
         }
@@ -658,18 +730,50 @@
             go('#/');
             return true;
         }
-        if (document.activeElement === byId('chip')) {
-            if (name === 'down' || name === 'left' || name === 'right') {
-                byId('rows').focus();
-                return true;
+        if (name === 'why') {
+            openWhy();
+            return true;
+        }
+        // The two buttons lie above the rows, one below the other.
+        if (document.activeElement === byId('chip') || document.activeElement === byId('why-open')) {
+            if (name === 'enter') {
+                return false;
             }
-            return false;
+            return onButtonKey(name);
         }
         // Focusing again what has the focus would cost a layout.
         if (document.activeElement !== byId('rows')) {
             byId('rows').focus();
         }
         return gallery !== null && rows.key(name, event.ctrlKey);
+    }
+
+    function onButtonKey(name) {
+        var isAtChip = document.activeElement === byId('chip');
+        var next = { up: 'chip', down: isAtChip ? 'why-open' : 'rows', left: 'rows', right: 'rows' }[name];
+        if (next) {
+            byId(next).focus();
+        }
+        return next !== undefined;
+    }
+
+    function onWhyKey(name, event) {
+        var isAtButton = document.activeElement && document.activeElement.tagName === 'BUTTON';
+        switch (name) {
+            case 'up': turnWhy(-1); return true;
+            case 'down': turnWhy(1); return true;
+            case 'pageup': byId('why-text').scrollTop -= 12 * remPixels(); return true;
+            case 'pagedown': byId('why-text').scrollTop += 12 * remPixels(); return true;
+            case 'back': case 'why': closeWhy(); return true;
+            case 'enter':
+                // A button does itself what Enter means.
+                if (event.keyCode === 13 && isAtButton) {
+                    return false;
+                }
+                closeWhy();
+                return true;
+            default: return false;
+        }
     }
 
     function onPanelKey(name, event) {
@@ -715,7 +819,7 @@
 
     /** Tab goes round the buttons of the panel: what lies beneath is not to be reached. */
     function keepTab(event) {
-        var buttons = ['panel-close', 'panel-previous', 'panel-next'].map(byId).filter(function (button) { return !button.disabled; });
+        var buttons = ['close', 'previous', 'next'].map(function (part) { return byId(shown + '-' + part); }).filter(function (button) { return !button.disabled; });
         var next = buttons.indexOf(document.activeElement) + (event.shiftKey ? -1 : 1);
         event.preventDefault();
         buttons[(next + buttons.length) % buttons.length].focus();
@@ -755,7 +859,7 @@
             index = picker.row * personColumns + picker.column;
             measurePicker();
             picker.show(modelOfPicker(), Math.floor(index / personColumns), index % personColumns);
-        } else if (shown === 'gallery' || shown === 'panel') {
+        } else if (shown === 'gallery' || shown === 'panel' || shown === 'why') {
             rows.resize();
         }
     }
@@ -774,6 +878,10 @@
         byId('panel-close').addEventListener('click', closePanel);
         byId('panel-previous').addEventListener('click', function () { turnPanel(-1); });
         byId('panel-next').addEventListener('click', function () { turnPanel(1); });
+        byId('why-open').addEventListener('click', openWhy);
+        byId('why-close').addEventListener('click', closeWhy);
+        byId('why-previous').addEventListener('click', function () { turnWhy(-1); });
+        byId('why-next').addEventListener('click', function () { turnWhy(1); });
         byId('failure-retry').addEventListener('click', function () { retry(); });
         byId('failure-other').addEventListener('click', function () {
             go(retry === openGallery ? '#/' : '#/' + GUEST.id);
@@ -787,7 +895,7 @@
     rows = new Grid(byId('rows'), {
         model: { rows: 0 }, dress: Art.dress, measure: measureRows, onFocus: onTitleFocus, onFocusShown: onTitleShown,
         onOpen: openPanel, onRest: loadBoxart,
-        onEdge: function () { byId('chip').focus(); }
+        onEdge: function () { byId('why-open').focus(); }
     });
     picker = new Grid(byId('profiles'), {
         model: { rows: 0 }, dress: dressPerson, measure: measurePicker, isTable: true, onOpen: openPerson

@@ -87,8 +87,8 @@ pub struct Model {
     base: f32,
     /// exp of each weight.
     factors: [[f32; BINS_MAX]; FEATURES],
-    /// Those of `film` and `series` multiplied, without and with episodes left, since of the two one is always the first bin.
-    watched: [[f32; BINS_MAX]; 2],
+    /// The same, to be found by what a record has.
+    tables: Box<Tables>,
     /// The chance of a row is the logistic function of this much of its logit and this much more.
     calibration: [f32; 2],
     /// Least odds of the row as a whole, and the place that they lead to; the highest odds first.
@@ -101,7 +101,7 @@ impl Default for Model {
         Model::from_text(DEFAULT).unwrap_or(Model {
             base: 1.0,
             factors: [[1.0; BINS_MAX]; FEATURES],
-            watched: [[1.0; BINS_MAX]; 2],
+            tables: Box::new(Tables::of(&[[1.0; BINS_MAX]; FEATURES])),
             calibration: [1.0, 0.0],
             places: Vec::new(),
         })
@@ -195,10 +195,8 @@ impl Model {
         let odds_of = |chance: f32| (((chance / (1.0 - chance)).ln() - offset) / slope).exp();
         let places = chances.into_iter().map(|(chance, position)| (odds_of(chance), position)).collect();
         let base = bias.ok_or_else(|| missing("bias"))?.exp();
-        let of = |feature: Feature| &factors[feature as usize];
-        let (film, series) = (of(Feature::Film), of(Feature::Series));
-        let watched = [film.map(|factor| factor * series[0]), series.map(|factor| factor * film[0])];
-        Ok(Model { base, factors, watched, calibration, places })
+        let tables = Box::new(Tables::of(&factors));
+        Ok(Model { base, factors, tables, calibration, places })
     }
 
     /// The text of the default model.
@@ -210,13 +208,18 @@ impl Model {
     /// The odds that this title is resumed.
     #[inline]
     pub(super) fn odds(&self, play: &schema::Play, sight: &Sight) -> f32 {
-        let bins = Bins::of(play, sight);
-        let of = |feature: Feature, bin: usize| self.factors[feature as usize][bin % BINS_MAX];
-        let watched = self.watched[usize::from(bins.has_more)][bins.eighths % BINS_MAX];
+        let Tables { age, watched, left, week, month, hour, device } = &*self.tables;
+        let near = near(play, sight);
+        let hour = if near > 0 || play.hours != [0; 24] { hour[usize::from(near)] } else { hour[UNKNOWN] };
+        let device = match sight.device {
+            Some(known) if play.devices != [0; 4] => device[usize::from(play.devices[known as usize])],
+            Some(_) | None => device[UNKNOWN],
+        };
+        let watched = watched[usize::from(play.episodes_left > 0)][usize::from(play.fraction_watched)];
         // In two chains, so that multiplications overlap.
-        let past = of(Feature::Age, bins.age) * of(Feature::Week, bins.week) * of(Feature::Month, bins.month);
-        let now = of(Feature::Hour, bins.hour) * of(Feature::Device, bins.device) * of(Feature::Left, bins.left);
-        self.base * watched * (past * now)
+        let past = age[age_bin(play, sight) % BINS_MAX] * week[usize::from(play.plays_7_days)] * watched;
+        let rest = month[usize::from(play.plays_30_days)] * left[usize::from(byte(play.episodes_left))];
+        self.base * past * (rest * (hour * device))
     }
 
     /// The place of a row that is resumed at these odds, none: behind all others; and the chance of it.
@@ -264,6 +267,97 @@ pub struct Reason {
     pub by: f32,
 }
 
+/// Behind the bytes of a table: what is not known.
+const UNKNOWN: usize = 256;
+
+/// Factors by what a record has, so that a request counts no bits and compares no bounds. A byte is always inside.
+#[derive(Clone, Debug, PartialEq)]
+struct Tables {
+    /// By its bin.
+    age: [f32; BINS_MAX],
+    /// Without and with episodes left: `film` and `series` multiplied, since of the two one is always in its first bin.
+    watched: [[f32; 256]; 2],
+    left: [f32; 256],
+    week: [f32; 256],
+    month: [f32; 256],
+    hour: [f32; UNKNOWN + 1],
+    device: [f32; UNKNOWN + 1],
+}
+
+impl Tables {
+    fn of(factors: &[[f32; BINS_MAX]; FEATURES]) -> Tables {
+        let of = |feature: Feature, bin: usize| factors[feature as usize][bin];
+        let by = |feature, bin: fn(u32) -> usize| std::array::from_fn(|byte| of(feature, bin(byte as u32)));
+        let shares = |feature: Feature| {
+            std::array::from_fn(|byte| of(feature, if byte == UNKNOWN { SHARE_BINS } else { share_bin(byte as u32) }))
+        };
+        let watched = |has_more: bool| {
+            std::array::from_fn(|byte| {
+                let eighths = eighths_bin(byte as u32);
+                let (film, series) = if has_more { (0, eighths) } else { (eighths, 0) };
+                of(Feature::Film, film) * of(Feature::Series, series)
+            })
+        };
+        Tables {
+            age: factors[Feature::Age as usize],
+            watched: [watched(false), watched(true)],
+            left: by(Feature::Left, left_bin),
+            week: by(Feature::Week, week_bin),
+            month: by(Feature::Month, month_bin),
+            hour: shares(Feature::Hour),
+            device: shares(Feature::Device),
+        }
+    }
+}
+
+// From what a record has to a bin.
+
+fn bits(number: u32, last: usize) -> usize {
+    ((u32::BITS - number.leading_zeros()) as usize).min(last)
+}
+
+fn age_bin(play: &schema::Play, sight: &Sight) -> usize {
+    let age = match play.last_play {
+        0 => u32::MAX,
+        last_play => sight.now.saturating_sub(last_play) / HOUR_SECONDS,
+    };
+    bits(age, Feature::Age.bins() - 1)
+}
+
+fn eighths_bin(half_percents: u32) -> usize {
+    (half_percents / 25).min(8) as usize
+}
+
+fn left_bin(episodes: u32) -> usize {
+    bits(episodes, Feature::Left.bins() - 1)
+}
+
+fn week_bin(plays: u32) -> usize {
+    bits(plays, Feature::Week.bins() - 1)
+}
+
+fn month_bin(plays: u32) -> usize {
+    bits(plays, Feature::Month.bins() - 1)
+}
+
+/// Bins of a share, of which the one behind them is for what is not known.
+const SHARE_BINS: usize = 5;
+
+fn share_bin(share: u32) -> usize {
+    (share * 5 / 256).min(4) as usize
+}
+
+/// A number, or what a byte can say of it: more is in the last bin anyway.
+fn byte(number: u16) -> u8 {
+    number.min(255) as u8
+}
+
+/// The share of plays about this hour. Rounded, three shares may be more than all.
+fn near(play: &schema::Play, sight: &Sight) -> u8 {
+    // Read with a remainder, the hours need no look at a bound: there are 24, and they are below that.
+    byte(sight.hours.iter().map(|hour| u16::from(play.hours[usize::from(*hour) % 24])).sum())
+}
+
 /// The bins that a play is in.
 struct Bins {
     has_more: bool,
@@ -277,27 +371,19 @@ struct Bins {
 }
 
 impl Bins {
-    #[inline]
     fn of(play: &schema::Play, sight: &Sight) -> Bins {
-        let bits = |number: u32, last: usize| ((u32::BITS - number.leading_zeros()) as usize).min(last);
-        let age = match play.last_play {
-            0 => u32::MAX,
-            last_play => sight.now.saturating_sub(last_play) / HOUR_SECONDS,
-        };
-        // Read with a remainder, the hours need no look at a bound: there are 24, and they are below that.
-        let near: u32 = sight.hours.iter().map(|hour| u32::from(play.hours[usize::from(*hour) % 24])).sum();
-        let share = |share: u32| (share * 5 / 256).min(4) as usize;
+        let near = near(play, sight);
         Bins {
             has_more: play.episodes_left > 0,
-            eighths: usize::from(play.fraction_watched / 25).min(8),
-            age: bits(age, 11),
-            left: bits(u32::from(play.episodes_left), 5),
-            week: bits(u32::from(play.plays_7_days), 4),
-            month: bits(u32::from(play.plays_30_days), 5),
-            hour: if near > 0 || play.hours != [0; 24] { share(near) } else { 5 },
+            eighths: eighths_bin(u32::from(play.fraction_watched)),
+            age: age_bin(play, sight),
+            left: left_bin(u32::from(play.episodes_left)),
+            week: week_bin(u32::from(play.plays_7_days)),
+            month: month_bin(u32::from(play.plays_30_days)),
+            hour: if play.hours == [0; 24] { SHARE_BINS } else { share_bin(u32::from(near)) },
             device: match sight.device {
-                Some(device) if play.devices != [0; 4] => share(u32::from(play.devices[device as usize])),
-                Some(_) | None => 5,
+                Some(device) if play.devices != [0; 4] => share_bin(u32::from(play.devices[device as usize])),
+                Some(_) | None => SHARE_BINS,
             },
         }
     }

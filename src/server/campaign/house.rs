@@ -11,7 +11,7 @@ use super::super::{Addresses, Listening, Message, Parts, Reporter, Worker};
 use super::climate::{Climate, Store};
 use super::next_door::NextDoor;
 use super::oracle::History;
-use super::script::owned;
+use super::script::{WORKED, owned, workload};
 use super::shelf::{Of, Shelf, open_catalogue};
 use crate::http::{Method, Response};
 use crate::pack::Pack;
@@ -446,7 +446,7 @@ fn generation(
     let table = FileTable { root: std::env::temp_dir(), paths };
     let mount = |mount: Mount| mount.header("X-Generation", &number.to_string());
     let router = Router::new()
-        .mount(mount(Mount::pack("/p", pack)))
+        .mount(mount(Mount::pack("/p", pack).workload("/", WORKED, workload)))
         .mount(mount(Mount::files("/f", open_catalogue(shelf.catalogue(number)), table)))
         .get("/who/{name}", move |request| {
             says(request, Response::text(format!("{} {}", request.generation(), request.param("name"))))

@@ -4,7 +4,7 @@
 use super::answers::{Answer, Reader};
 use super::climate::Climate;
 use super::guest::{After, Guest, Reads, SECOND};
-use super::script::{Ask, Wanted, owned};
+use super::script::{Ask, WORKED, Wanted, owned, worked};
 use super::shelf::{Of, Shelf};
 use crate::ring::sim::ClientEnding;
 
@@ -118,6 +118,10 @@ impl Verdict<'_> {
         let wanted = ask.wanted.of_generation(generation);
         assert_eq!(answer.status, wanted.status(), "{ask:?}: {answer:?}");
         let bytes = |of: Of| self.shelf.bytes(of, generation);
+        if let (Some(of), false) = (wanted.content(), ask.reads.is_empty()) {
+            let said = worked(bytes(of), &ask.reads);
+            assert_eq!(answer.field(WORKED), said.as_deref(), "{ask:?}");
+        }
         match wanted {
             Wanted::Refusal(status) => self.is_text(answer, &status.to_string(), ask),
             Wanted::Allow(status, methods) => {

@@ -1,12 +1,16 @@
 //! Requests, each with the answer that it must get. The answer follows from the script and the shelf alone.
 
 use super::shelf::{GENERATIONS, Of, Shelf};
+use crate::Request;
 use crate::ring::sim::Random;
+use crate::route::{Halt, Payload, WORKLOAD_BYTES_MAX};
 
 /// What the longest request body may have: [`crate::limits::Limits::body_bytes_max`] of every run.
 pub(super) const BODY_BYTES_MAX: u64 = 64 * 1024;
 /// Bytes that `/owned` makes up: too many to be copied behind the head.
 const OWNED_BYTES: usize = 6_000;
+/// The header that [`workload`] makes.
+pub(super) const WORKED: &str = "X-Worked";
 
 /// What must come back.
 #[derive(Clone, Debug)]
@@ -42,6 +46,8 @@ pub(crate) struct Ask {
     /// Where its head ends.
     pub(super) head_bytes: usize,
     pub(super) wanted: Wanted,
+    /// Offset and length of what the workload is to read.
+    pub(super) reads: Vec<(u64, u64)>,
     pub(super) is_head: bool,
     /// Its answer is the last one.
     pub(super) ends: bool,
@@ -60,6 +66,31 @@ impl std::fmt::Debug for Ask {
 /// What `/owned` answers.
 pub(super) fn owned(generation: u64) -> Vec<u8> {
     format!("owned by {generation}\n").into_bytes().into_iter().cycle().take(OWNED_BYTES).collect()
+}
+
+/// Says what it has read, of the stretches that a query names: `?0-100,5000-40`.
+pub(super) fn workload(request: &Request<'_>, payload: &Payload<'_>, value: &mut String) -> Result<(), Halt> {
+    for stretch in request.query().into_iter().flat_map(|query| query.split(',')) {
+        let (offset, bytes) = stretch.split_once('-').expect("an offset and a length");
+        let number = |text: &str| text.parse::<u64>().expect("a number");
+        say(payload.read(number(offset), number(bytes))?, value);
+    }
+    Ok(())
+}
+
+/// A sum in which every bit counts, and its place.
+fn say(bytes: &[u8], value: &mut String) {
+    let sum = bytes.iter().fold(0_u64, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
+    value.push_str(&format!("{sum:x} "));
+}
+
+/// What [`workload`] says of these stretches; none: one of them is not there, or it is more than it may read.
+pub(super) fn worked(bytes: &[u8], reads: &[(u64, u64)]) -> Option<String> {
+    let mut value = String::new();
+    for (offset, len) in reads {
+        say(bytes.get(*offset as usize..(*offset + *len) as usize)?, &mut value);
+    }
+    (reads.iter().map(|read| read.1).sum::<u64>() <= WORKLOAD_BYTES_MAX).then(|| value.trim_end().to_owned())
 }
 
 impl Wanted {
@@ -119,7 +150,8 @@ fn ask(line: &str, fields: &str, body: &[u8], wanted: Wanted) -> Ask {
     let mut text = format!("{line} HTTP/1.1\r\nHost: a\r\n{fields}\r\n").into_bytes();
     let head_bytes = text.len();
     text.extend_from_slice(body);
-    Ask { text, head_bytes, wanted, is_head: line.starts_with("HEAD "), ends: false, expects_continue: false }
+    let is_head = line.starts_with("HEAD ");
+    Ask { text, head_bytes, wanted, reads: vec![], is_head, ends: false, expects_continue: false }
 }
 
 /// A body as it is sent, and the fields that frame it.
@@ -225,6 +257,34 @@ fn conditional(random: &mut Random, shelf: &Shelf) -> Ask {
     ask(&format!("GET {}", of.path()), &format!("{fields}\r\n"), b"", wanted)
 }
 
+/// A request for which the workload reads: without a body that would be checked after it, as often as with one.
+fn reads(random: &mut Random) -> Ask {
+    let of = loop {
+        match some_content(random) {
+            // A workload is for packs.
+            Of::File(_) => {}
+            of => break of,
+        }
+    };
+    let len = of.len();
+    let mut reads = Vec::new();
+    for _ in 0..1 + random.below(4) {
+        let offset = if random.below(2) == 0 { 0 } else { random.below(len) };
+        let longest = (len - offset).min(WORKLOAD_BYTES_MAX / 5);
+        // Stretches may meet, and now and then one ends behind the payload.
+        let bytes = if random.below(2) == 0 { longest } else { 1 + random.below(longest) };
+        reads.push((offset, bytes + u64::from(random.below(20) == 0)));
+    }
+    let query: Vec<_> = reads.iter().map(|(offset, bytes)| format!("{offset}-{bytes}")).collect();
+    let target = format!("{}?{}", of.path(), query.join(","));
+    let ask = match random.below(3) {
+        0 => ask(&format!("HEAD {target}"), "", b"", Wanted::Whole(of)),
+        1 => ask(&format!("GET {target}"), "If-None-Match: *\r\n", b"", Wanted::Unchanged(of)),
+        _ => ask(&format!("GET {target}"), "", b"", Wanted::Whole(of)),
+    };
+    Ask { reads, ..ask }
+}
+
 /// A request after which the connection ends.
 fn last(random: &mut Random) -> Ask {
     let of = some_content(random);
@@ -256,7 +316,7 @@ impl Ask {
         }
         let of = content(random);
         let path = of.path();
-        match random.below(16) {
+        match random.below(18) {
             0 | 1 => ask(&format!("HEAD {path}"), "", b"", Wanted::Whole(of)),
             2 => ask("OPTIONS *", "", b"", Wanted::Allow(204, "GET, HEAD, OPTIONS")),
             3 => range(random),
@@ -282,6 +342,7 @@ impl Ask {
             },
             12 => ask("GET /p/coded", "Accept-Encoding: br, gzip;q=0.5\r\n", b"", Wanted::Whole(Of::Gzip)),
             13 => ask("GET /p/small", "Accept-Encoding: identity;q=0\r\n", b"", Wanted::Refusal(406)),
+            14 | 15 => reads(random),
             _ => Ask::get(of),
         }
     }
