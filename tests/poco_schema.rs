@@ -1,6 +1,7 @@
 //! What is written from the schema of the records is what the files say. `POCO_WRITE=1 cargo test --test poco_schema`
 //! writes them anew.
 
+use badgerserver::poco::c_header;
 use badgerserver::poco::generate::{BEGIN, END, javascript, markdown, replace, typescript};
 use badgerserver::poco::schema::{FieldKind, HEAD_BYTES, RECORDS, STRUCTS, VALUES, find};
 use std::path::Path;
@@ -144,4 +145,15 @@ fn the_document_has_the_limits_of_the_code() {
     for (what, limit) in rows {
         assert!(document.contains(&format!("\n| {what} | {limit} | ")), "docs/poco.md has no row `{what} | {limit}`");
     }
+}
+
+/// What `badger poco header` writes; tests/cli_poco_header.rs reads the golden records by it.
+#[test]
+fn a_c_compiler_takes_the_header() {
+    let mut gcc = std::process::Command::new("gcc");
+    gcc.args("-std=c11 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c -".split(' '));
+    gcc.stdin(std::process::Stdio::piped());
+    let mut child = gcc.spawn().unwrap_or_else(|error| panic!("{gcc:?}: {error}; install gcc"));
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), c_header().as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success(), "gcc says above what is wrong");
 }

@@ -173,17 +173,27 @@ pub(super) fn write_header_value<'o>(rows: &[u16], items: impl Iterator<Item = (
 
 /// Appends at most a block in base64, padded.
 fn push_base64(bytes: &[u8], value: &mut String) {
-    let mut text = [b'='; BLOCK_BYTES / 3 * 4];
-    let groups = bytes.chunks(3).zip(text.chunks_exact_mut(4));
-    groups.for_each(|(group, text)| {
-        let byte = |index: usize| group.get(index).map_or(0, |byte| u32::from(*byte));
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        let digits = [18, 12, 6, 0].map(|shift| BASE64[(bits >> shift & 63) as usize]);
-        text[..=group.len()].copy_from_slice(&digits[..=group.len()]);
-    });
-    let text = &text[..bytes.len().div_ceil(3) * 4];
+    let digits = |first: u8, second: u8, third: u8| {
+        let bits = u32::from(first) << 16 | u32::from(second) << 8 | u32::from(third);
+        [18, 12, 6, 0].map(|shift| BASE64[(bits >> shift & 63) as usize])
+    };
+    let mut text = [0; BLOCK_BYTES / 3 * 4];
+    let groups = bytes.chunks_exact(3);
+    let last = match *groups.remainder() {
+        [first] => {
+            let [one, two, ..] = digits(first, 0, 0);
+            Some([one, two, b'=', b'='])
+        }
+        [first, second] => {
+            let [one, two, three, _] = digits(first, second, 0);
+            Some([one, two, three, b'='])
+        }
+        _ => None,
+    };
+    let groups = groups.map(|group| digits(group[0], group[1], group[2])).chain(last);
+    text.chunks_exact_mut(4).zip(groups).for_each(|(text, digits)| text.copy_from_slice(&digits));
     // They are letters, digits and signs of ASCII.
-    value.push_str(std::str::from_utf8(text).unwrap_or_default());
+    value.push_str(std::str::from_utf8(&text[..bytes.len().div_ceil(3) * 4]).unwrap_or_default());
 }
 
 /// All positions below `count`: those that come first, then the others.

@@ -282,3 +282,27 @@ test('times, told and not judged', async (context) => {
     assert.deepEqual(plain((await ask(modelOver(Badger.decode(copy)), path)).json),
         plain((await ask(new falcor.Model({ cache: graph }), path)).json));
 });
+
+test('why a row stands where it does is asked for once, when a path asks, and again next time', async () => {
+    const gallery = small();
+    let asked = 0;
+    let answer = [null, { row: 2, place: 2, chance: 0.4, places: [{ chance: 0.5, place: 0 }], titles: [{ item: 1, chance: 0.3, reasons: [] }] }];
+    const model = modelOver(gallery, { why: (callback) => { asked += 1; callback(...answer); } });
+    await ask(model, ['lolomo', { to: 3 }, ['name', 'length']]);
+    assert.equal(asked, 0);
+    const { json } = await ask(model, ['lolomo', { to: 3 }, 'why']);
+    assert.equal(asked, 1);
+    const madeAt = gallery.madeAt;
+    [0, 1, 3].forEach((place) => assert.deepEqual(json.lolomo[place].why, { place, madeAt }));
+    const { chance, places } = answer[1];
+    assert.deepEqual(json.lolomo[2].why, { place: 2, madeAt, chance, places, titles: [{ id: gallery.row(2).item(1).card.id, chance: 0.3, reasons: [] }] });
+    // When the server cannot be asked it is an error in its place, which does not stay.
+    answer = [new Error('the server cannot be reached')];
+    const other = modelOver(gallery, { why: (callback) => { callback(...answer); } });
+    const { errors } = await ask(other, ['lolomo', 0, 'why']);
+    assert.equal(errors[0].value.message, 'the server cannot be reached');
+    answer = [null, null];
+    assert.deepEqual((await ask(other, ['lolomo', 0, 'why'])).json.lolomo[0].why, { place: 0, madeAt });
+    // Without anybody to ask it is unknown.
+    assert.equal((await ask(modelOver(gallery), ['lolomo', 0, 'why'])).json?.lolomo?.[0]?.why, undefined);
+});

@@ -253,3 +253,18 @@ test('the order beside a gallery', () => {
     assert.deepEqual(Badger.decodeOrder(' :AQABAAMA: '), { rows: [3], items: {} });
     assert.deepEqual(Badger.decodeOrder(':AQAAAA:'), { rows: [], items: {} }, 'padding may be left out');
 });
+
+test('why an order is as it is', () => {
+    const why = Badger.decodeOrderWhy('(0.5;at=0 0.35;at=1);row=1;place=0;chance=0.592, (device;bin=4;by=-0.42 age;bin=5;by=0.41);item=3;chance=0.31');
+    assert.deepEqual(why, {
+        row: 1, place: 0, chance: 0.592, places: [{ chance: 0.5, place: 0 }, { chance: 0.35, place: 1 }],
+        titles: [{ item: 3, chance: 0.31, reasons: [{ feature: 'device', bin: 4, by: -0.42 }, { feature: 'age', bin: 5, by: 0.41 }] }],
+    });
+    // What a newer server adds is skipped.
+    assert.deepEqual(Badger.decodeOrderWhy('();row=0;place=2;chance=0;mood=7 ,(film;bin=0;by=1;new=2);item=0;chance=1'),
+        { row: 0, place: 2, chance: 0, places: [], titles: [{ item: 0, chance: 1, reasons: [{ feature: 'film', bin: 0, by: 1 }] }] });
+    const malformed = [null, undefined, '', '()', 'x', '(0.5;at=0)', '();row=1;place=0', '();row=1;place=0;chance=x', '();row=1;place=0;chance=1,',
+        '();row=1;place=0;chance=1 ()', '();row=-1;place=0;chance=1', '(x;at=0);row=1;place=0;chance=1', '(0.5);row=1;place=0;chance=1',
+        '();row=1;place=0;chance=1, (age;bin=1);item=0;chance=1', '();row=1;place=0;chance=1, (age;bin=1;by=1);chance=1', '(;row=1;place=0;chance=1'];
+    malformed.forEach((header) => assert.equal(Badger.decodeOrderWhy(header), null, header));
+});

@@ -47,6 +47,7 @@ mod exchanges;
 mod handlers;
 mod limits;
 mod listeners;
+mod moment;
 mod mutations;
 mod packets;
 mod proxied;

@@ -16,10 +16,9 @@
     }
 
     function watched(what, all) {
-        return ['hardly begun', 'an eighth watched', 'a quarter watched', 'three eighths watched', 'half watched', 'five eighths watched',
-            'three quarters watched', 'nearly watched to its end', all].map(function (text, index) {
-            return index === 8 ? text : text + what;
-        });
+        return ['hardly begun'].concat(['an eighth', 'a quarter', 'three eighths', 'half', 'five eighths', 'three quarters', 'nearly all'].map(function (part) {
+            return part + what + ' watched';
+        }), all);
     }
 
     /** What each bin of each feature means. */
@@ -28,9 +27,9 @@
             'played 8 to 16 hours ago', 'played 16 to 32 hours ago', 'played 1 to 3 days ago', 'played 3 to 5 days ago',
             'played 5 to 11 days ago', 'played 11 to 21 days ago', 'played 3 to 6 weeks ago', 'played more than 6 weeks ago'],
         film: watched('', 'watched to its end'),
-        series: watched(' of the episode', 'an episode was just finished, and others are left'),
-        left: ['no episode is left', 'one episode is left', '2 or 3 episodes are left', '4 to 7 episodes are left',
-            '8 to 15 episodes are left', 'more than 15 episodes are left'],
+        series: watched(' of the episode', 'an episode just finished, and others left'),
+        left: ['no further episode', 'one further episode', '2 or 3 further episodes', '4 to 7 further episodes',
+            '8 to 15 further episodes', 'more than 15 further episodes'],
         week: ['not played this week', 'played once this week', 'played 2 or 3 times this week', 'played 4 to 7 times this week',
             'played more than 7 times this week'],
         month: ['not played this month', 'played once this month', 'played 2 or 3 times this month', 'played 4 to 7 times this month',
@@ -66,7 +65,10 @@
     /** How a row that the moment moved got its place. */
     function sentenceOf(why) {
         var steps = why.places.map(function (place) { return 'from ' + percent(place.chance) + ' on it stands ' + placeOf(place.place); });
-        return 'The chance that something of this row is gone on with now, on this device, is ' + percent(why.chance) + '. ' +
+        // Beside a bound a whole number could seem to be on its other side.
+        var isBeside = why.places.some(function (place) { return percent(place.chance) === percent(why.chance); });
+        var chance = isBeside ? (why.chance * 100).toFixed(1) + ' %' : percent(why.chance);
+        return 'The chance that something of this row is gone on with now, on this device, is ' + chance + '. ' +
             (steps.length > 0 ? 'Its place follows from that: ' + steps.join(', ') + ', below that behind all others.' : '');
     }
 

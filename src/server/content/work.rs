@@ -3,7 +3,6 @@
 
 use super::Content;
 use crate::http::{Found, Ready, Request, Service, Span, Stored};
-use crate::ring::outgoing::Pin;
 use crate::route::{Router, Worked};
 use crate::server::generation::LocalGeneration;
 use crate::server::planted::planted;
@@ -17,9 +16,9 @@ impl Content {
             let LocalGeneration { shared, local, pins } = &mut self.generation;
             let resident = &mut self.resident;
             let mut is_at_hand = |span: Span, unchecked: u64| {
-                let is_cold =
-                    |file: &Pin| resident.first_cold(file, span.offset, span.len).is_some() && !planted!(WorkReadsCold);
-                (unchecked == 0 || planted!(WorkTrustsBytes)) && !pins.get(span.source.0 as usize).is_some_and(is_cold)
+                let file = pins.get(span.source.0 as usize);
+                let is_cold = file.is_some_and(|file| resident.first_cold(file, span.offset, span.len).is_some());
+                (unchecked == 0 || planted!(WorkTrustsBytes)) && (!is_cold || planted!(WorkReadsCold))
             };
             let span = match shared.router.work(local, asked, request, stored, &mut is_at_hand) {
                 Worked::Done(found) => return found,
