@@ -102,6 +102,12 @@ test('the browse page', { skip: IS_THERE ? false : `no ${support.EXECUTABLE}` },
 
     await scene('arrow keys, the edges, and rows that remember', {}, async (page) => {
         await at(page, 0, 0);
+        // The ring is round the cell before any key was pressed.
+        const around = await page.evaluate(() => {
+            const [ring, cell] = ['.grid-ring', '.cell.is-focused'].map((name) => document.querySelector(`#rows ${name}`).getBoundingClientRect());
+            return [ring.left < cell.left, ring.top < cell.top, ring.right > cell.right, ring.bottom > cell.bottom];
+        });
+        assert.deepEqual(around, [true, true, true, true]);
         await press(page, 'ArrowLeft');
         await at(page, 0, 0);
         await press(page, 'ArrowRight', 'ArrowRight', 'ArrowRight');

@@ -198,6 +198,8 @@
         if (this.hasNames()) {
             this.ring = element('div', 'grid-ring', this.stage);
             this.ring.setAttribute('aria-hidden', 'true');
+            // A new one is nowhere yet.
+            this.ringX = this.ringY = NaN;
         }
     };
 
