@@ -155,7 +155,9 @@ fn main() {
             fs::write(&path, file.into_inner()).expect("there is room for files");
             let mount = || Mount::gallery("/", Pack::open(&path).expect("the pack is valid"));
             let (mut with, mut without) = (Leg::new(mount(), backend), Leg::new(mount().without_workload(), backend));
-            (with.turn(), without.turn());
+            // Until everything is warm.
+            with.turn();
+            without.turn();
             let pairs: Vec<[f64; 2]> = (0..PAIRS).map(|_| [with.turn(), without.turn()]).collect();
             let [low, middle, high] = quarters(pairs.iter().map(|pair| pair[0] - pair[1]).collect());
             let [_, plain, _] = quarters(pairs.iter().map(|pair| pair[1]).collect());

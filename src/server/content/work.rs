@@ -18,7 +18,9 @@ impl Content {
             let mut is_at_hand = |span: Span, unchecked: u64| {
                 let file = pins.get(span.source.0 as usize);
                 let is_cold = file.is_some_and(|file| resident.first_cold(file, span.offset, span.len).is_some());
-                (unchecked == 0 || planted!(WorkTrustsBytes)) && (!is_cold || planted!(WorkReadsCold))
+                let is_checked = unchecked == 0 || planted!(WorkTrustsBytes);
+                let may_wait = is_cold && !planted!(WorkReadsCold);
+                is_checked && !may_wait
             };
             let span = match shared.router.work(local, asked, request, stored, &mut is_at_hand) {
                 Worked::Done(found) => return found,
