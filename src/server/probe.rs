@@ -1,8 +1,9 @@
 //! What a machine offers to a server, and what the server would make of it: for people, and for whoever helps them.
 #![forbid(unsafe_code)]
 
-use super::cores::Cores;
+use super::cores::{CoreChoice, Cores, ranges};
 use crate::ring::choose::{Backend, try_uring};
+use crate::sys::cores::Classes;
 use crate::sys::socket::BACKLOG_CONNECTIONS;
 use crate::sys::{Listener, file, guard, probe as calls, process};
 use std::fs;
@@ -73,23 +74,31 @@ fn machine(found: &mut Findings) {
     found.fact("machine", "memory", mebibytes(file::memory_bytes()), "");
 }
 
-/// Numbers as the kernel writes them: `0-3,8`.
-fn ranges(numbers: &[usize]) -> String {
-    let mut text: Vec<String> = Vec::new();
-    let mut rest = numbers;
-    while let Some(&first) = rest.first() {
-        let count = rest.iter().zip(first..).take_while(|(number, expected)| *number == expected).count();
-        text.push(if count == 1 { first.to_string() } else { format!("{first}-{}", first + count - 1) });
-        rest = &rest[count..];
-    }
-    text.join(",")
-}
-
 fn cores(found: &mut Findings) {
     let cores = Cores::find();
     found.fact("cores", "online", line("/sys/devices/system/cpu/online"), "");
     let allowed = if cores.allowed.is_empty() { "unknown".to_owned() } else { ranges(&cores.allowed) };
     found.fact("cores", "allowed", allowed, "by the affinity mask (taskset, cpuset)");
+    let Classes { by, classes } = &cores.classes;
+    match &classes[..] {
+        [] => found.fact("cores", "classes", "unknown", "the kernel tells neither their capacity nor their frequency"),
+        [_] => {
+            found.fact("cores", "classes", "1", format!("all alike by {by}: --cores big and little are all of them"))
+        }
+        several => {
+            let parts: Vec<_> =
+                several.iter().map(|class| format!("{} ({})", ranges(&class.cores), class.figure)).collect();
+            let value = format!("{}: {}", several.len(), parts.join(", "));
+            found.fact("cores", "classes", value, format!("by {by}, the slowest first"));
+            for (choice, what) in [(CoreChoice::Little, "little"), (CoreChoice::Big, "big")] {
+                let chosen = cores.choose(&choice);
+                let note = chosen
+                    .missing
+                    .map_or_else(|| format!("what --cores {what} takes"), |why| format!("{why}: all are taken"));
+                found.fact("cores", what, ranges(&chosen.cores), note);
+            }
+        }
+    }
     match &cores.quota {
         None => found.fact("cores", "quota", "none", "no control group bounds the time of this process"),
         Some(quota) => {
@@ -99,7 +108,7 @@ fn cores(found: &mut Findings) {
         }
     }
     let note = "as many as --workers is by itself: the allowed cores, or what the quota is worth if that is fewer";
-    found.fact("cores", "workers", cores.workers().to_string(), note);
+    found.fact("cores", "workers", cores.workers(&cores.allowed).to_string(), note);
 }
 
 fn backends(found: &mut Findings) {
@@ -201,13 +210,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_are_written_as_the_kernel_does() {
-        for (numbers, text) in [(&[][..], ""), (&[3], "3"), (&[0, 1, 2, 3], "0-3"), (&[0, 1, 3, 5, 6], "0-1,3,5-6")] {
-            assert_eq!(ranges(numbers), text);
-        }
-    }
-
-    #[test]
     fn every_finding_is_named_once_and_what_is_missing_says_why() {
         let found = probe(std::env::temp_dir());
         for finding in &found {
@@ -217,7 +219,10 @@ mod tests {
             assert!(finding.is_available != Some(false) || !finding.note.is_empty(), "{finding:?}");
         }
         let value = |name: &str| &found.iter().find(|finding| finding.name == name).unwrap().value;
-        assert_eq!(*value("workers"), Cores::find().workers().to_string());
+        assert_eq!(*value("workers"), {
+            let cores = Cores::find();
+            cores.workers(&cores.allowed).to_string()
+        });
         assert_eq!(value("epoll"), "available");
         assert_eq!(*value("io_uring") == "available", Backend::IoUring.check().is_ok());
     }

@@ -39,6 +39,7 @@ mod access;
 mod balance;
 mod clients;
 mod cold;
+mod cores;
 mod crowds;
 mod damage;
 mod deferred;
