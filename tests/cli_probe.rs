@@ -11,7 +11,7 @@ fn it_tells_people_and_programs_the_same() {
     let text = folder.badger("probe").good().stdout;
     let json: Value = serde_json::from_str(&folder.badger("probe --json").good().stdout).unwrap();
     let topics = json.as_object().unwrap();
-    for topic in ["machine", "cores", "backends", "sockets", "files", "limits"] {
+    for topic in ["machine", "cores", "backends", "sockets", "files", "limits", "device"] {
         assert!(text.lines().any(|line| line == topic), "{topic} in\n{text}");
         for (name, entry) in topics[topic].as_object().unwrap() {
             let value = entry["value"].as_str().unwrap();

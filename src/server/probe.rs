@@ -4,6 +4,7 @@
 use super::cores::{CoreChoice, Cores, ranges};
 use crate::ring::choose::{Backend, try_uring};
 use crate::sys::cores::Classes;
+use crate::sys::device::{self, Battery, Device, ZONES_MAX};
 use crate::sys::socket::BACKLOG_CONNECTIONS;
 use crate::sys::{Listener, file, guard, probe as calls, process};
 use std::fs;
@@ -14,7 +15,7 @@ use std::path::Path;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What it is about: `machine`, `cores`, `backends`, `sockets`, `files`, `limits`.
+    /// What it is about: `machine`, `cores`, `backends`, `sockets`, `files`, `limits`, `device`.
     pub topic: &'static str,
     /// What it is.
     pub name: &'static str,
@@ -36,6 +37,7 @@ pub fn probe(path: impl AsRef<Path>) -> Vec<Finding> {
     sockets(&mut found);
     files(&mut found, path.as_ref());
     limits(&mut found);
+    device(&mut found, Path::new("/"));
     found.0
 }
 
@@ -205,6 +207,31 @@ fn limits(found: &mut Findings) {
     }
 }
 
+fn device(found: &mut Findings, root: &Path) {
+    let Device { batteries, zones } = device::look(root);
+    let number = |value: Option<f64>, unit: &str| value.map(|value| format!("{value} {unit}"));
+    let parts = |parts: Vec<Option<String>>| parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let batteries = batteries.into_iter().map(|battery| {
+        let Battery { name, status, charge, celsius, amperes, volts } = battery;
+        let charge = charge.map(|charge| format!("{:.0} %", charge * 100.0));
+        let (celsius, amperes, volts) = (number(celsius, "C"), number(amperes, "A"), number(volts, "V"));
+        format!("{name}: {}", parts(vec![charge, status, celsius, amperes, volts]))
+    });
+    let batteries: Vec<_> = batteries.collect();
+    match &batteries[..] {
+        [] => found.fact("device", "battery", "none", "/sys/class/power_supply tells of none, or not to this process"),
+        _ => found.fact("device", "battery", batteries.join("; "), "also in the metrics of --admin"),
+    }
+    let warmest = zones.iter().max_by(|one, other| one.celsius.total_cmp(&other.celsius));
+    match warmest {
+        None => found.fact("device", "temperature", "none", "/sys/class/thermal tells of none, or not to this process"),
+        Some(warmest) => {
+            let note = format!("the warmest of {} zones; the first {ZONES_MAX} are read", zones.len());
+            found.fact("device", "temperature", format!("{} C ({})", warmest.celsius, warmest.kind), note);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -225,6 +252,19 @@ mod tests {
         });
         assert_eq!(value("epoll"), "available");
         assert_eq!(*value("io_uring") == "available", Backend::IoUring.check().is_ok());
+    }
+
+    #[test]
+    fn a_phone_tells_of_itself_and_others_say_that_they_cannot() {
+        let told = |root: &Path| {
+            let mut found = Findings(Vec::new());
+            device(&mut found, root);
+            found.0.into_iter().map(|finding| finding.value).collect::<Vec<_>>()
+        };
+        let phone = device::tests::phone();
+        let battery = "battery: 83 %, Charging, 31.2 C, -0.412 A, 3.921 V";
+        assert_eq!(told(phone.root()), [battery, "41.5 C (cpu-thermal)"]);
+        assert_eq!(told(Path::new("/nowhere/at/all")), ["none", "none"]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod address;
 pub(crate) mod cores;
+pub(crate) mod device;
 pub(crate) mod epoll;
 #[cfg(test)]
 pub(crate) mod fake;

@@ -193,7 +193,9 @@ fn enter_sandbox(
     let listen: Vec<_> = settings.listeners.iter().map(|listener| listener.0.clone()).chain(of_admin).collect();
     let written: Vec<_> = arguments.access_log.iter().filter(|path| **path != Path::new("-")).cloned().collect();
     let also = &arguments.sandbox_read;
-    let needs = Needs { content: &content, also, written: &written, sockets: &sockets, listen: &listen };
+    let tells_of_device = admin.is_some();
+    let needs =
+        Needs { content: &content, also, written: &written, sockets: &sockets, listen: &listen, tells_of_device };
     let (sandbox, line) = sandbox::enter(strictness, &needs)?;
     Ok((sandbox, Some(line)))
 }
