@@ -46,6 +46,7 @@ mod deferred;
 mod drain;
 mod exchanges;
 mod handlers;
+mod idle;
 mod limits;
 mod listeners;
 mod mutations;
