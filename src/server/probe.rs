@@ -1,6 +1,10 @@
 //! What a machine offers to a server, and what the server would make of it: for people, and for whoever helps them.
 #![forbid(unsafe_code)]
 
+mod storage;
+
+pub use storage::{StorageSpeed, storage_speed};
+
 use super::cores::{CoreChoice, Cores, ranges};
 use crate::ring::choose::{Backend, try_uring};
 use crate::sys::cores::Classes;
