@@ -18,6 +18,7 @@ pub(crate) use report::{write_json, write_text};
 use serde_json::Value;
 use session::{Kind, Part, Session};
 use stage::{Stage, Used};
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::thread::available_parallelism;
@@ -157,12 +158,10 @@ fn load(
     time: Duration,
 ) -> Result<Cost, Failure> {
     // Once before, so that nothing is done for the first time: payloads are checked, and memory has been asked for.
-    let all: usize = kinds.iter().map(|kind| kind.copies()).max().unwrap_or(1);
     let mut client = Client::connect(stage.address).map_err(|error| broken(&error))?;
-    for copy in 0..all {
-        for kind in kinds.iter().filter(|kind| copy < kind.copies()).take(if copy == 0 { usize::MAX } else { 1 }) {
-            client.ask(kind, copy).map_err(|error| broken(&error))?;
-        }
+    let mut seen = BTreeSet::new();
+    for kind in kinds.iter().filter(|kind| seen.insert(kind.path(0))) {
+        (0..kind.copies()).try_for_each(|copy| client.ask(kind, copy)).map_err(|error| broken(&error))?;
     }
     drop(client);
     let before = stage.used();
