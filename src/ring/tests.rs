@@ -6,11 +6,9 @@
 
 use super::epoll::Epoll;
 use super::sim::{Client, ClientEnding, Clients, Pace, Random, Sim, Weather};
-use super::uring::Uring;
 use super::{Completion, Ending, Outgoing, Ring, Token, Wake, outgoing::Pin};
 use crate::sys::file::unlinked_temporary;
 use crate::sys::socket::BufferSizes;
-use crate::sys::uring::Features;
 use crate::sys::{ContentFile, Listener, Peer, Socket, time};
 use std::collections::VecDeque;
 use std::fs::File;
@@ -180,48 +178,6 @@ impl Real for Epoll {
 
     fn try_make() -> io::Result<Epoll> {
         Epoll::new()
-    }
-}
-
-impl Real for Uring {
-    type Ring = Uring;
-
-    fn try_make() -> io::Result<Uring> {
-        Uring::new()
-    }
-}
-
-/// io_uring as an older kernel has it: each bit takes a feature away.
-struct Without<const MISSING: u8>;
-
-const DEFERRED: u8 = 1;
-const SINGLE: u8 = 2;
-const COOPERATIVE: u8 = 4;
-const AGAIN: u8 = 8;
-const BUFFERS: u8 = 16;
-
-impl<const MISSING: u8> Without<MISSING> {
-    const HAS: Features = Features {
-        deferred_work: MISSING & DEFERRED == 0,
-        single_issuer: MISSING & SINGLE == 0,
-        cooperative_work: MISSING & COOPERATIVE == 0,
-        receive_again: MISSING & AGAIN == 0,
-        buffer_ring: MISSING & BUFFERS == 0,
-    };
-}
-
-impl<const MISSING: u8> Real for Without<MISSING> {
-    type Ring = Uring;
-
-    fn try_make() -> io::Result<Uring> {
-        let ring = Uring::with(Self::HAS)?;
-        let (has, used) = (Self::HAS, ring.features());
-        assert!(has.deferred_work || !used.deferred_work);
-        assert!(has.single_issuer || !used.single_issuer);
-        assert!(has.cooperative_work || !used.cooperative_work);
-        assert!(has.receive_again || !used.receive_again);
-        assert!(has.buffer_ring || !used.buffer_ring);
-        Ok(ring)
     }
 }
 
@@ -836,19 +792,12 @@ macro_rules! suite {
     };
 }
 
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod uring;
+
 suite! {
     epoll_tcp: TcpPlace<Epoll>,
     epoll_unix: UnixPlace<Epoll>,
-    uring_tcp: TcpPlace<Uring>,
-    uring_unix: UnixPlace<Uring>,
-    // What Linux 6.0, 5.19 and 5.13 have, and everything but the flags, or but the buffers.
-    uring_without_deferred: TcpPlace<Without<{ DEFERRED }>>,
-    uring_of_linux_5_19: TcpPlace<Without<{ DEFERRED | SINGLE | AGAIN }>>,
-    uring_of_linux_5_13: TcpPlace<Without<{ DEFERRED | SINGLE | AGAIN | COOPERATIVE | BUFFERS }>>,
-    uring_of_linux_5_13_unix: UnixPlace<Without<{ DEFERRED | SINGLE | AGAIN | COOPERATIVE | BUFFERS }>>,
-    uring_without_flags: TcpPlace<Without<{ DEFERRED | SINGLE | COOPERATIVE }>>,
-    uring_without_buffers: TcpPlace<Without<{ BUFFERS }>>,
-    uring_without_again: TcpPlace<Without<{ AGAIN }>>,
     sim_calm: SimPlace<false, 1>,
     sim_rough: SimPlace<true, 1>,
     sim_rough_again: SimPlace<true, 2>,
@@ -857,10 +806,6 @@ suite! {
 #[test]
 fn accepting_that_fails_pauses_the_listener() {
     a_broken_listener_is_told_once(Epoll::new().unwrap());
-    match Uring::new() {
-        Ok(ring) => a_broken_listener_is_told_once(ring),
-        Err(error) => println!("SKIPPED io_uring: {error}"),
-    }
 }
 
 /// A broken listener stands for one out of descriptors: it is told once and paused, and told again when it is resumed.
@@ -969,8 +914,9 @@ fn no_descriptor_leaks() {
 #[ignore = "run by no_descriptor_leaks, in a process of its own"]
 fn no_descriptor_leaks_alone() {
     no_descriptor_leaks_of::<Epoll>();
-    if Uring::new().is_ok() {
-        no_descriptor_leaks_of::<Uring>();
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    if uring::is_here() {
+        no_descriptor_leaks_of::<super::uring::Uring>();
     }
 }
 

@@ -78,7 +78,7 @@ pub(crate) fn processor_time() -> Duration {
 }
 
 /// Sets the number of descriptors that this process may have, as far as it is allowed.
-pub(crate) fn limit_descriptors(count: u64) {
+pub(crate) fn limit_descriptors(count: libc::rlim_t) {
     // SAFETY: a C struct of integers, for which zero is valid.
     let mut limit: libc::rlimit = unsafe { std::mem::zeroed() };
     // SAFETY: `limit` is valid for writing.
@@ -90,12 +90,13 @@ pub(crate) fn limit_descriptors(count: u64) {
 
 /// Raises the number of descriptors that this process may have to what is allowed, and gives it.
 pub(crate) fn raise_descriptors() -> u64 {
-    limit_descriptors(u64::MAX);
+    limit_descriptors(libc::rlim_t::MAX);
     // SAFETY: a C struct of integers, for which zero is valid.
     let mut limit: libc::rlimit = unsafe { std::mem::zeroed() };
     // SAFETY: `limit` is valid for writing.
     checked(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) }).unwrap();
-    limit.rlim_cur
+    #[allow(clippy::useless_conversion)] // 32 bits on 32-bit machines
+    u64::from(limit.rlim_cur)
 }
 
 /// Lets other processes go first from now on. It still gets its small share of a processor.

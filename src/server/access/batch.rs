@@ -23,10 +23,12 @@ pub(super) const BATCHES_MAX: usize = 16;
 /// In place of a length: there is no such field.
 const NONE: u16 = u16::MAX;
 
-/// Texts of one record at most.
-const RECORD_BYTES_MAX: usize = REQUEST_LINE_BYTES_MAX + REFERER_BYTES_MAX + USER_AGENT_BYTES_MAX;
-const _: () = assert!(RECORD_BYTES_MAX <= BATCH_BYTES, "an empty batch has room for every record");
-const _: () = assert!(RECORD_BYTES_MAX < NONE as usize, "a length is none of NONE");
+const _: () = {
+    /// Texts of one record at most.
+    const RECORD_BYTES_MAX: usize = REQUEST_LINE_BYTES_MAX + REFERER_BYTES_MAX + USER_AGENT_BYTES_MAX;
+    assert!(RECORD_BYTES_MAX <= BATCH_BYTES, "an empty batch has room for every record");
+    assert!(RECORD_BYTES_MAX < NONE as usize, "a length is none of NONE");
+};
 const _: () = assert!(size_of::<Fixed>() <= 64, "one cache line");
 
 /// One answer, as the access log has it. The texts are the client's bytes as they came: escape them before they are shown.
