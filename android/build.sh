@@ -23,9 +23,10 @@ mkdir -p "$target/android"
 home=$(cd "$target/android" && pwd)
 out=${OUT:-$home/out}
 
-# Bytes: what the programs may be at most, so that none grows unseen. Wanted are 3,000,000 and 700,000, which no machine's keep: for armv7,
-# aarch64 and x86-64 they had 3,656,840, 3,485,432 and 3,825,120, and 871,856, 889,880 and 954,168 when this was written.
-declare -A bytes_max=([badger]=4000000 [files]=1000000)
+# Bytes: what the programs may be at most.
+declare -A bytes_max=([badger]=3000000 [files]=700000)
+# For x86-64, whose instructions are longer: a little less than 3 MiB.
+badger_bytes_max_x86_64=3145000
 
 # Of these exact bytes, whoever hands them out. A new version is a change of this list.
 wheels='cargo-zigbuild==0.24.0 --hash=sha256:484412e39e4c6039474535ce97ee75a22bab22d58233056f8ec8a8f9034bb957
@@ -169,13 +170,15 @@ check_android() {
 
 # Sizes, sums, budgets.
 judge() {
-    local path name bytes failed=0
+    local path name bytes most failed=0
     for path in "${built[@]}"; do
         name=${path##*/}
         bytes=$(stat -c %s "$path")
         printf '%9d bytes  %s  %s\n' "$bytes" "$(sha256sum "$path" | cut -d' ' -f1)" "${path#"$out/"}"
-        if [[ -n ${bytes_max[$name]:-} ]] && ((bytes > bytes_max[$name])); then
-            say "build.sh: $path is larger than its budget of ${bytes_max[$name]} bytes" >&2
+        most=${bytes_max[$name]:-}
+        [[ $path != */x86_64-*/badger ]] || most=$badger_bytes_max_x86_64
+        if [[ -n $most ]] && ((bytes > most)); then
+            say "build.sh: $path is larger than its budget of $most bytes" >&2
             failed=1
         fi
     done

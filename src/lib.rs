@@ -31,7 +31,8 @@ pub use pack::Pack;
 pub use ring::choose::Backend;
 pub use route::{Mount, Router};
 pub use server::{
-    AccessBatch, AccessOptions, AccessRecord, Address, Builder, Drained, Error, Event, Handle, ListenOptions,
-    OpenError, Server, Stats, TestClient, TestResponse, TrustedProxy, TrustedProxyError, guard_mapped_files,
+    AccessBatch, AccessOptions, AccessRecord, Address, Builder, CoreChoice, CoreChoiceError, Drained, Error, Event,
+    Handle, ListenOptions, OpenError, Server, Stats, TestClient, TestResponse, TrustedProxy, TrustedProxyError,
+    guard_mapped_files,
 };
 pub use server::{admin, directory, handover, probe, sandbox};

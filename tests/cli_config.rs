@@ -231,6 +231,7 @@ fn a_file_is_checked_with_all_that_it_serves() {
         ("prefix = \"/app\"", "prefix = \"/{app}\"", "in/b.toml:12:10: prefix \"/{app}\": "),
         ("status = 308", "status = 200", "in/b.toml:20:10: redirect from "),
         ("workers = 2", "idle_time = 0", "in/b.toml:3:13: limit idle_time_max must be more than 0"),
+        ("workers = 2", "cores = \"huge\"", "in/b.toml:3:9: cores: write all, big, little, or numbers of cores"),
         ("127.0.0.1:0", "127.0.0.1", "in/b.toml:2:11: \"127.0.0.1\" is no address"),
     ] {
         let outcome = check(&folder, &FILE.replace(change, to));

@@ -5,7 +5,7 @@ use super::access::{AccessBatch, AccessLog, AccessOptions, RecorderSeed};
 use super::addresses::Addresses;
 use super::balance::{Door, Loads, Neighbours, Told};
 use super::content::{Content, Deliver};
-use super::cores::{Cores, WORKERS_MAX};
+use super::cores::{CoreChoice, Cores, WORKERS_MAX, of_worker};
 use super::error::Error;
 use super::event::{self, Event, Reporter};
 use super::generation::Generation;
@@ -54,6 +54,7 @@ impl Server {
         Builder {
             listen: Vec::new(),
             workers: None,
+            cores: CoreChoice::All,
             is_pinned: false,
             backend: Backend::Auto,
             limits: Limits::default(),
@@ -103,6 +104,7 @@ impl fmt::Display for Address {
 pub struct Builder {
     listen: Vec<(Place, ListenOptions)>,
     workers: Option<usize>,
+    cores: CoreChoice,
     is_pinned: bool,
     backend: Backend,
     limits: Limits,
@@ -156,15 +158,26 @@ impl Builder {
         self
     }
 
-    /// How many event loops run, each on a thread of its own (1 to 1024). As it comes: one for each core that this process
-    /// may use, by its affinity mask and by the quota of its control group (rounded up).
+    /// How many event loops run, each on a thread of its own (1 to 1024). As it comes: one for each core that the workers
+    /// may use, by [`Builder::cores`], by the process's affinity mask and by the quota of its control group (rounded up).
     pub fn workers(mut self, workers: usize) -> Builder {
         self.workers = Some(workers);
         self
     }
 
-    /// Has each worker run on one core, of those that this process may use, in their order. As it comes they are not pinned.
-    /// Where it is not allowed the server runs all the same and tells [`Event::PinFailed`].
+    /// Which of the cores that this process may use the workers run on: a phone has fast ones and ones that take little
+    /// power. Each worker is bound to all of the chosen ones, and the kernel moves it among them. As it comes: all.
+    ///
+    /// What is not there of a choice is told by [`Event::CoresMissing`]; when nothing of it is there, all are taken: where
+    /// the kernel knows one kind of cores only, or does not say. Other threads of the server are not bound; the ones that
+    /// read what is not in memory start when they are needed, on the cores of the worker that needs them.
+    pub fn cores(mut self, cores: CoreChoice) -> Builder {
+        self.cores = cores;
+        self
+    }
+
+    /// Has each worker run on one core, of those that [`Builder::cores`] chose, in their order. As it comes they are not
+    /// pinned. Where it is not allowed the server runs all the same and tells [`Event::PinFailed`].
     pub fn pin_workers(mut self, is_pinned: bool) -> Builder {
         self.is_pinned = is_pinned;
         self
@@ -256,8 +269,9 @@ impl Builder {
     pub fn start(self, router: Router) -> Result<Handle, Error> {
         self.limits.validate().map_err(Error::Limit)?;
         router.validate().map_err(Error::Route)?;
-        let cores = Cores::find();
-        let workers = self.workers.unwrap_or_else(|| cores.workers());
+        let cores = Cores::find_for(&self.cores);
+        let chosen_cores = cores.choose(&self.cores);
+        let workers = self.workers.unwrap_or_else(|| cores.workers(&chosen_cores.cores));
         if !(1..=WORKERS_MAX).contains(&workers) {
             return Err(Error::Workers(workers));
         }
@@ -295,18 +309,32 @@ impl Builder {
         }
         let tasks = TaskPool::start().map_err(Error::Start)?;
         let events = event::start(self.events).map_err(Error::Start)?;
+        if let Some(why) = chosen_cores.missing {
+            let cores = chosen_cores.cores.clone();
+            let _ = events.try_send(Event::CoresMissing { wanted: self.cores.clone(), cores, why });
+        }
+        // To be bound to all that it may use would change nothing, but that it could not be given more later.
+        let is_bound = self.cores != CoreChoice::All && chosen_cores.cores != cores.allowed;
         let access = self.access.map(|access| access.start(workers, events.clone())).transpose();
         let (recorder, access) = access.map_err(Error::Start)?.unzip();
         let counts = Arc::new(Addresses::new(limits.connections_per_address_max));
         let mut handle = Handle::new(addresses, workers, chosen.reason, &generation, names);
         handle.remember_listeners(shared);
+        if is_bound || self.is_pinned {
+            handle.remember_cores(&chosen_cores.cores);
+        }
         let loads = Arc::new(Loads::new(workers));
         let mut doors = Vec::with_capacity(workers);
         for number in 0..workers {
             let (hall_sender, hall) = unbounded();
+            let cores = match (self.is_pinned, is_bound) {
+                (true, _) => Some(of_worker(&chosen_cores.cores, number).into_iter().collect()),
+                (false, true) => Some(chosen_cores.cores.clone()),
+                (false, false) => None,
+            };
             let seat = Seat {
                 number,
-                core: self.is_pinned.then(|| cores.of_worker(number)),
+                cores,
                 limits: limits.clone(),
                 listeners: listeners.clone(),
                 addresses: Arc::clone(&counts),
@@ -342,8 +370,8 @@ impl Builder {
 /// What one worker's thread starts with.
 struct Seat {
     number: usize,
-    /// It is to be pinned, and to this core, if the system says which there are.
-    core: Option<Option<usize>>,
+    /// It is to be bound to these; to none when the system does not say which there are.
+    cores: Option<Vec<usize>>,
     limits: Limits,
     listeners: Vec<Listening>,
     addresses: Arc<Addresses>,
@@ -395,12 +423,16 @@ impl Seat {
         Ok(wake)
     }
 
-    /// Failing to pin costs speed and nothing else, so it is told and the worker goes on.
-    fn pin(&self) {
-        let Some(core) = self.core else { return };
-        let unknown = || Err(io::Error::other("the system does not say which cores this process may use"));
-        if let Err(error) = core.map_or_else(unknown, thread::pin) {
-            let _ = self.events.try_send(Event::PinFailed { worker: self.number, core, why: error.to_string() });
+    /// Failing to be bound costs speed and nothing else, so it is told and the worker goes on.
+    fn bind(&self) {
+        let Some(cores) = &self.cores else { return };
+        let bound = match &cores[..] {
+            [] => Err(io::Error::other("the system does not say which cores this process may use")),
+            cores => thread::run_on(cores),
+        };
+        if let Err(error) = bound {
+            let (worker, cores) = (self.number, cores.clone());
+            let _ = self.events.try_send(Event::PinFailed { worker, cores, why: error.to_string() });
         }
     }
 
@@ -409,7 +441,7 @@ impl Seat {
         R: Ring<Socket = Socket> + 'static,
     {
         // Before the ring and its buffers are made, so that their memory is near the core.
-        self.pin();
+        self.bind();
         let ring = match ring() {
             Ok(ring) => ring,
             Err(error) => {

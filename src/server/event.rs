@@ -1,6 +1,7 @@
 //! What a server tells its operator: rare things, one line each.
 #![forbid(unsafe_code)]
 
+use super::cores::{CoreChoice, named};
 use crossbeam_channel::{Sender, bounded};
 use std::fmt;
 use std::io;
@@ -34,13 +35,22 @@ pub enum Event {
         /// What it said last.
         what: String,
     },
-    /// A worker could not be pinned to its core; it serves from whichever it is given.
+    /// A worker could not be bound to its cores; it serves from whichever it is given.
     PinFailed {
         /// The number of the worker, from 0.
         worker: usize,
-        /// The core; `None`: the system does not say which there are.
-        core: Option<usize>,
+        /// The cores: one when it was to be pinned. None: the system does not say which there are.
+        cores: Vec<usize>,
         /// What the system said.
+        why: String,
+    },
+    /// The cores that the workers were to run on are not all there; see [`crate::Builder::cores`].
+    CoresMissing {
+        /// What was asked for.
+        wanted: CoreChoice,
+        /// Those that they run on; none where the system does not say which there are.
+        cores: Vec<usize>,
+        /// What there is not.
         why: String,
     },
     /// A worker has taken up new content.
@@ -78,11 +88,18 @@ impl fmt::Display for Event {
                 )
             }
             Event::WorkerFailed { what } => write!(f, "a worker failed: {what}"),
-            Event::PinFailed { worker, core, why } => {
-                write!(f, "worker {worker} cannot be pinned to ")?;
-                match core {
-                    Some(core) => write!(f, "core {core}: {why} (was it taken from this process since it started?)"),
-                    None => write!(f, "a core: {why}"),
+            Event::PinFailed { worker, cores, why } => {
+                write!(f, "worker {worker} cannot be bound to ")?;
+                match &cores[..] {
+                    [] => write!(f, "a core: {why}"),
+                    cores => write!(f, "{}: {why} (taken from this process since it started?)", named(cores)),
+                }
+            }
+            Event::CoresMissing { wanted, cores, why } => {
+                write!(f, "workers were to run on {}: {why}; ", wanted.cores())?;
+                match &cores[..] {
+                    [] => f.write_str("they run wherever the kernel puts them"),
+                    cores => write!(f, "they run on {} (`badger probe` shows what there is)", named(cores)),
                 }
             }
             Event::Swapped { generation } => write!(f, "serving content generation {generation}"),

@@ -126,6 +126,7 @@ pub struct Handle {
     /// Those of the addresses. Weak, so that they close when the last worker has let go of them.
     listeners: Vec<Weak<sys::Listener>>,
     access: Option<AccessThread>,
+    cores: Vec<usize>,
 }
 
 /// The newest content.
@@ -166,7 +167,12 @@ impl Handle {
             started: time::unix_time(),
             listeners: Vec::new(),
             access: None,
+            cores: Vec::new(),
         }
+    }
+
+    pub(crate) fn remember_cores(&mut self, cores: &[usize]) {
+        self.cores = cores.to_vec();
     }
 
     pub(crate) fn remember_listeners(&mut self, listeners: Vec<Weak<sys::Listener>>) {
@@ -205,6 +211,12 @@ impl Handle {
     /// How many workers run.
     pub fn workers(&self) -> usize {
         self.mailboxes.len()
+    }
+
+    /// The cores that the workers are bound to, or were dealt one each of, by number; none: they run on all that the process
+    /// may use.
+    pub fn cores(&self) -> &[usize] {
+        &self.cores
     }
 
     /// What the server has done so far.

@@ -36,6 +36,7 @@ mod worker;
 
 pub use access::{AccessBatch, AccessOptions, AccessRecord};
 pub use builder::{Address, Builder, Server};
+pub use cores::{CoreChoice, CoreChoiceError};
 pub use error::Error;
 pub use event::Event;
 pub use handle::{Drained, Handle};

@@ -1,8 +1,14 @@
 //! What a machine offers to a server, and what the server would make of it: for people, and for whoever helps them.
 #![forbid(unsafe_code)]
 
-use super::cores::Cores;
+mod storage;
+
+pub use storage::{StorageSpeed, storage_speed};
+
+use super::cores::{CoreChoice, Cores, ranges};
 use crate::ring::choose::{Backend, try_uring};
+use crate::sys::cores::Classes;
+use crate::sys::device::{self, Battery, Device, ZONES_MAX};
 use crate::sys::socket::BACKLOG_CONNECTIONS;
 use crate::sys::{Listener, file, guard, probe as calls, process};
 use std::fs;
@@ -13,7 +19,7 @@ use std::path::Path;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What it is about: `machine`, `cores`, `backends`, `sockets`, `files`, `limits`.
+    /// What it is about: `machine`, `cores`, `backends`, `sockets`, `files`, `limits`, `device`.
     pub topic: &'static str,
     /// What it is.
     pub name: &'static str,
@@ -35,6 +41,7 @@ pub fn probe(path: impl AsRef<Path>) -> Vec<Finding> {
     sockets(&mut found);
     files(&mut found, path.as_ref());
     limits(&mut found);
+    device(&mut found, Path::new("/"));
     found.0
 }
 
@@ -73,23 +80,31 @@ fn machine(found: &mut Findings) {
     found.fact("machine", "memory", mebibytes(file::memory_bytes()), "");
 }
 
-/// Numbers as the kernel writes them: `0-3,8`.
-fn ranges(numbers: &[usize]) -> String {
-    let mut text: Vec<String> = Vec::new();
-    let mut rest = numbers;
-    while let Some(&first) = rest.first() {
-        let count = rest.iter().zip(first..).take_while(|(number, expected)| *number == expected).count();
-        text.push(if count == 1 { first.to_string() } else { format!("{first}-{}", first + count - 1) });
-        rest = &rest[count..];
-    }
-    text.join(",")
-}
-
 fn cores(found: &mut Findings) {
     let cores = Cores::find();
     found.fact("cores", "online", line("/sys/devices/system/cpu/online"), "");
     let allowed = if cores.allowed.is_empty() { "unknown".to_owned() } else { ranges(&cores.allowed) };
     found.fact("cores", "allowed", allowed, "by the affinity mask (taskset, cpuset)");
+    let Classes { by, classes } = &cores.classes;
+    match &classes[..] {
+        [] => found.fact("cores", "classes", "unknown", "the kernel tells neither their capacity nor their frequency"),
+        [_] => {
+            found.fact("cores", "classes", "1", format!("all alike by {by}: --cores big and little are all of them"))
+        }
+        several => {
+            let parts: Vec<_> =
+                several.iter().map(|class| format!("{} ({})", ranges(&class.cores), class.figure)).collect();
+            let value = format!("{}: {}", several.len(), parts.join(", "));
+            found.fact("cores", "classes", value, format!("by {by}, the slowest first"));
+            for (choice, what) in [(CoreChoice::Little, "little"), (CoreChoice::Big, "big")] {
+                let chosen = cores.choose(&choice);
+                let note = chosen
+                    .missing
+                    .map_or_else(|| format!("what --cores {what} takes"), |why| format!("{why}: all are taken"));
+                found.fact("cores", what, ranges(&chosen.cores), note);
+            }
+        }
+    }
     match &cores.quota {
         None => found.fact("cores", "quota", "none", "no control group bounds the time of this process"),
         Some(quota) => {
@@ -99,7 +114,7 @@ fn cores(found: &mut Findings) {
         }
     }
     let note = "as many as --workers is by itself: the allowed cores, or what the quota is worth if that is fewer";
-    found.fact("cores", "workers", cores.workers().to_string(), note);
+    found.fact("cores", "workers", cores.workers(&cores.allowed).to_string(), note);
 }
 
 fn backends(found: &mut Findings) {
@@ -196,16 +211,34 @@ fn limits(found: &mut Findings) {
     }
 }
 
+fn device(found: &mut Findings, root: &Path) {
+    let Device { batteries, zones } = device::look(root);
+    let number = |value: Option<f64>, unit: &str| value.map(|value| format!("{value} {unit}"));
+    let parts = |parts: Vec<Option<String>>| parts.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let batteries = batteries.into_iter().map(|battery| {
+        let Battery { name, status, charge, celsius, amperes, volts } = battery;
+        let charge = charge.map(|charge| format!("{:.0} %", charge * 100.0));
+        let (celsius, amperes, volts) = (number(celsius, "C"), number(amperes, "A"), number(volts, "V"));
+        format!("{name}: {}", parts(vec![charge, status, celsius, amperes, volts]))
+    });
+    let batteries: Vec<_> = batteries.collect();
+    match &batteries[..] {
+        [] => found.fact("device", "battery", "none", "/sys/class/power_supply tells of none, or not to this process"),
+        _ => found.fact("device", "battery", batteries.join("; "), "also in the metrics of --admin"),
+    }
+    let warmest = zones.iter().max_by(|one, other| one.celsius.total_cmp(&other.celsius));
+    match warmest {
+        None => found.fact("device", "temperature", "none", "/sys/class/thermal tells of none, or not to this process"),
+        Some(warmest) => {
+            let note = format!("the warmest of {} zones; the first {ZONES_MAX} are read", zones.len());
+            found.fact("device", "temperature", format!("{} C ({})", warmest.celsius, warmest.kind), note);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ranges_are_written_as_the_kernel_does() {
-        for (numbers, text) in [(&[][..], ""), (&[3], "3"), (&[0, 1, 2, 3], "0-3"), (&[0, 1, 3, 5, 6], "0-1,3,5-6")] {
-            assert_eq!(ranges(numbers), text);
-        }
-    }
 
     #[test]
     fn every_finding_is_named_once_and_what_is_missing_says_why() {
@@ -217,9 +250,25 @@ mod tests {
             assert!(finding.is_available != Some(false) || !finding.note.is_empty(), "{finding:?}");
         }
         let value = |name: &str| &found.iter().find(|finding| finding.name == name).unwrap().value;
-        assert_eq!(*value("workers"), Cores::find().workers().to_string());
+        assert_eq!(*value("workers"), {
+            let cores = Cores::find();
+            cores.workers(&cores.allowed).to_string()
+        });
         assert_eq!(value("epoll"), "available");
         assert_eq!(*value("io_uring") == "available", Backend::IoUring.check().is_ok());
+    }
+
+    #[test]
+    fn a_phone_tells_of_itself_and_others_say_that_they_cannot() {
+        let told = |root: &Path| {
+            let mut found = Findings(Vec::new());
+            device(&mut found, root);
+            found.0.into_iter().map(|finding| finding.value).collect::<Vec<_>>()
+        };
+        let phone = device::tests::phone();
+        let battery = "battery: 83 %, Charging, 31.2 C, -0.412 A, 3.921 V";
+        assert_eq!(told(phone.root()), [battery, "41.5 C (cpu-thermal)"]);
+        assert_eq!(told(Path::new("/nowhere/at/all")), ["none", "none"]);
     }
 
     #[test]

@@ -143,6 +143,9 @@ counters! {
     cold_lookups,
     /// New content taken up.
     swaps,
+    /// Times the wait of an event loop returned: something had come, a deadline was due, or it did not wait, since work was
+    /// left. A server that nobody asks has none.
+    wakeups,
     /// Records of answers that were dropped because the hook of the access log had not taken the ones before.
     access_lines_dropped,
 }

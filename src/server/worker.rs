@@ -184,6 +184,7 @@ impl<R: Ring> Worker<R> {
     /// One turn of the loop. False: it is drained, and there is nothing left to do.
     pub(crate) fn turn(&mut self) -> io::Result<bool> {
         self.ring.turn(self.deadline())?;
+        self.stats.wakeups.add(1);
         self.read_time();
         let mut has_heard = false;
         self.has_asked = false;

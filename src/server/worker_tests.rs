@@ -339,3 +339,22 @@ fn a_swap_lets_a_send_that_waits_end_with_the_old_content() {
     house.turn_until(|_| client.got().ends_with(shelf.bytes(Of::BIG, 1)));
     house.finish(false);
 }
+
+/// A processor that nobody wakes goes to sleep, which is most of what a phone lives on.
+#[test]
+fn nothing_ticks_while_nobody_asks() {
+    let shelf = Shelf::new();
+    let mut house = House::calm(&shelf);
+    assert_eq!(house.deadline(), None, "without a connection there is nothing to wake up for");
+    let clients: Vec<_> = (0..5).map(|_| house.clients.connect(0)).collect();
+    clients.iter().for_each(|client| client.send(&Ask::who(7).text));
+    house.turn_until(|house| clients.iter().all(|client| !client.got().is_empty()) && house.is_idle());
+    let (woken, start) = (house.counts().wakeups, house.clients.now().nanos);
+    house.turn_until(|house| house.counts().closed_idle_time > 0);
+    // All of them came up in one tick of the wheel: once when their heads had been due, and once when they had been idle too long.
+    assert_eq!(house.counts().wakeups - woken, 2);
+    assert!(house.clients.now().nanos - start >= 60 * SECOND);
+    house.turn_until(|house| house.counts().connections_open == 0);
+    assert_eq!(house.deadline(), None);
+    house.finish(false);
+}

@@ -4,6 +4,8 @@
 //! safety is held by the types (`OwnedFd`, slices), and what cannot be held is proved at the block that relies on it.
 
 mod address;
+pub(crate) mod cores;
+pub(crate) mod device;
 pub(crate) mod epoll;
 #[cfg(test)]
 pub(crate) mod fake;
@@ -18,6 +20,8 @@ pub(crate) mod sendfile;
 pub(crate) mod socket;
 pub(crate) mod thread;
 pub(crate) mod time;
+#[cfg(test)]
+pub(crate) mod tree;
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) mod uring;
 

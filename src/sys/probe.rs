@@ -93,6 +93,18 @@ fn send_from(socket: BorrowedFd<'_>, file: BorrowedFd<'_>) -> io::Result<()> {
     counted(unsafe { libc::sendfile64(socket.as_raw_fd(), file.as_raw_fd(), &mut position, 1) }).map(drop)
 }
 
+/// Has the kernel forget what it has of a file in memory and on the disk already.
+///
+/// # Errors
+/// What the kernel says.
+pub(crate) fn forget(file: &File) -> io::Result<()> {
+    // SAFETY: takes no pointer; the file is open. Zero bytes from 0 on are all of them.
+    match unsafe { libc::posix_fadvise64(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_DONTNEED) } {
+        0 => Ok(()),
+        number => Err(io::Error::from_raw_os_error(number)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

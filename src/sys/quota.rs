@@ -135,36 +135,22 @@ fn unescape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use crate::sys::tree::Tree;
 
     /// A file system as a container sees it.
-    struct Tree(PathBuf);
+    struct Container(Tree);
 
-    impl Tree {
-        fn new(groups: &str, mounts: &str, files: &[(&str, &str)]) -> Tree {
-            static NUMBER: AtomicU64 = AtomicU64::new(0);
-            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-            let tree = Tree(std::env::temp_dir().join(format!("badgerserver-quota-{}-{number}", std::process::id())));
+    impl Container {
+        fn new(groups: &str, mounts: &str, files: &[(&str, &str)]) -> Container {
+            let tree = Tree::new("quota");
             tree.write("proc/self/cgroup", groups);
             tree.write("proc/self/mountinfo", mounts);
             files.iter().for_each(|(name, text)| tree.write(name, text));
-            tree
-        }
-
-        fn write(&self, name: &str, text: &str) {
-            let path = self.0.join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
+            Container(tree)
         }
 
         fn found(&self) -> Option<(u64, u64, usize)> {
-            find(&self.0).map(|quota| (quota.quota_micros, quota.period_micros, quota.cores()))
-        }
-    }
-
-    impl Drop for Tree {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
+            find(self.0.root()).map(|quota| (quota.quota_micros, quota.period_micros, quota.cores()))
         }
     }
 
@@ -183,7 +169,7 @@ mod tests {
             ("0 100000\n", "100000 0\n", None),
         ] {
             let files = [("sys/fs/cgroup/a/b/cpu.max", own), ("sys/fs/cgroup/a/cpu.max", above)];
-            assert_eq!(Tree::new("0::/a/b\n", TWO, &files).found(), wanted, "{own} {above}");
+            assert_eq!(Container::new("0::/a/b\n", TWO, &files).found(), wanted, "{own} {above}");
         }
     }
 
@@ -193,7 +179,7 @@ mod tests {
         let tree = |quota: &str| {
             let folder = "sys/fs/cgroup/cpu,cpuacct/docker/x/";
             let (quota_file, period_file) = (format!("{folder}cpu.cfs_quota_us"), format!("{folder}cpu.cfs_period_us"));
-            Tree::new(groups, ONE, &[(&quota_file, quota), (&period_file, "100000\n")])
+            Container::new(groups, ONE, &[(&quota_file, quota), (&period_file, "100000\n")])
         };
         assert_eq!(tree("-1\n").found(), None);
         assert_eq!(tree("250000\n").found(), Some((250_000, 100_000, 3)));
@@ -204,11 +190,11 @@ mod tests {
         // Without a namespace of groups: the mount begins at the group that /proc names.
         let mounts = TWO.replace(" / /sys", " /docker/x /sys");
         let files = [("sys/fs/cgroup/cpu.max", "200000 100000\n"), ("sys/fs/cgroup/in/cpu.max", "100000 100000\n")];
-        assert_eq!(Tree::new("0::/docker/x\n", &mounts, &files).found(), Some((200_000, 100_000, 2)));
-        assert_eq!(Tree::new("0::/docker/x/in\n", &mounts, &files).found(), Some((100_000, 100_000, 1)));
+        assert_eq!(Container::new("0::/docker/x\n", &mounts, &files).found(), Some((200_000, 100_000, 2)));
+        assert_eq!(Container::new("0::/docker/x/in\n", &mounts, &files).found(), Some((100_000, 100_000, 1)));
         // A group that this mount does not show, and one outside the namespace.
         for group in ["0::/other\n", "0::/../y\n"] {
-            assert_eq!(Tree::new(group, &mounts, &files).found(), Some((200_000, 100_000, 2)), "{group}");
+            assert_eq!(Container::new(group, &mounts, &files).found(), Some((200_000, 100_000, 2)), "{group}");
         }
     }
 
@@ -220,8 +206,8 @@ mod tests {
             ("sys/fs/cgroup/unified/cpu.max", "100000 100000\n"),
         ];
         let mounts = format!("{ONE}{}", TWO.replace("/sys/fs/cgroup", "/sys/fs/cgroup/unified"));
-        assert_eq!(Tree::new("3:cpu,cpuacct:/\n0::/\n", &mounts, &files).found(), Some((100_000, 100_000, 1)));
-        assert_eq!(Tree::new("", "", &[]).found(), None);
+        assert_eq!(Container::new("3:cpu,cpuacct:/\n0::/\n", &mounts, &files).found(), Some((100_000, 100_000, 1)));
+        assert_eq!(Container::new("", "", &[]).found(), None);
         assert_eq!(find(Path::new("/nowhere/at/all")), None);
     }
 
@@ -229,6 +215,6 @@ mod tests {
     fn a_path_with_a_blank_is_written_in_octal() {
         let mounts = TWO.replace("/sys/fs/cgroup", "/sys/fs/c\\040g");
         let files = [("sys/fs/c g/cpu.max", "100000 50000\n")];
-        assert_eq!(Tree::new("0::/\n", &mounts, &files).found(), Some((100_000, 50_000, 2)));
+        assert_eq!(Container::new("0::/\n", &mounts, &files).found(), Some((100_000, 50_000, 2)));
     }
 }

@@ -70,13 +70,19 @@ pub(crate) fn allowed_cores() -> Vec<usize> {
     (0..set.len() * WORD_BITS).filter(|core| set[core / WORD_BITS] >> (core % WORD_BITS) & 1 == 1).collect()
 }
 
-/// Has the calling thread run on this core only.
+/// Most that the number of a core can be.
+pub(crate) const CORE_NUMBER_MAX: usize = CORE_WORDS_MAX * WORD_BITS - 1;
+
+/// Has the calling thread run on these cores only.
 ///
 /// # Errors
-/// What the kernel says: the core is not there, or not allowed.
-pub(crate) fn pin(core: usize) -> io::Result<()> {
-    let mut set = vec![0 as libc::c_ulong; (core / WORD_BITS + 1).max(CORE_WORDS)];
-    set[core / WORD_BITS] |= 1 << (core % WORD_BITS);
+/// What the kernel says: none of them is there and allowed.
+pub(crate) fn run_on(cores: &[usize]) -> io::Result<()> {
+    let last = cores.iter().copied().max().unwrap_or(0);
+    let mut set = vec![0 as libc::c_ulong; (last / WORD_BITS + 1).max(CORE_WORDS)];
+    for core in cores {
+        set[core / WORD_BITS] |= 1 << (core % WORD_BITS);
+    }
     // SAFETY: `set` is valid for reading its own size; 0 is the calling thread.
     checked(unsafe { libc::sched_setaffinity(0, size_of_val(&set[..]), set.as_ptr().cast()) })?;
     Ok(())
@@ -84,7 +90,7 @@ pub(crate) fn pin(core: usize) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ThreadClock, allowed_cores, pin};
+    use super::{ThreadClock, allowed_cores, run_on};
 
     #[test]
     fn a_thread_is_seen_working_from_another() {
@@ -103,14 +109,17 @@ mod tests {
     }
 
     #[test]
-    fn a_pinned_thread_runs_on_one_core_and_a_core_that_is_not_there_is_an_error() {
+    fn a_thread_runs_on_the_cores_it_is_given_and_one_that_is_not_there_is_an_error() {
         let cores = allowed_cores();
         let last = *cores.last().unwrap();
         // In a thread of its own: the others stay as they are.
         std::thread::spawn(move || {
-            pin(last).unwrap();
+            run_on(&allowed_cores()).unwrap();
+            // What is not there is left out by the kernel, beside one that is.
+            run_on(&[last, 60_000]).unwrap();
             assert_eq!(allowed_cores(), [last]);
-            assert!(pin(60_000).is_err());
+            assert!(run_on(&[60_000]).is_err());
+            assert!(run_on(&[]).is_err());
             assert_eq!(allowed_cores(), [last]);
         })
         .join()

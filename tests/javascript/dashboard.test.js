@@ -17,7 +17,7 @@ const IS_THERE = fs.existsSync(EXECUTABLE);
 
 // Counters that tell of no trouble. One that is new has to be put here, or into TROUBLES of the page.
 const NO_TROUBLE = ['connections_accepted', 'connections_handed_over', 'connections_open', 'responses', 'responses_2xx', 'responses_3xx', 'responses_4xx', 'bytes_sent',
-    'closed_by_peer', 'closed_finished', 'closed_idle_time', 'tasks', 'cold_reads', 'cold_bytes_read', 'cold_checks', 'cold_lookups', 'swaps'];
+    'closed_by_peer', 'closed_finished', 'closed_idle_time', 'tasks', 'cold_reads', 'cold_bytes_read', 'cold_checks', 'cold_lookups', 'swaps', 'wakeups'];
 
 /** A load that has all that the page can show, at minute `at` of a day that has waves. */
 function busy(world, at) {
@@ -142,6 +142,22 @@ test('the dashboard', { skip: IS_THERE ? false : `no ${EXECUTABLE}` }, async (t)
         assert.deepEqual(heard, []);
         const words = await page.evaluate(() => troublesOf({ totals: { some_new_failures: 3, closed_idle_time: 9, accept_failures: 0, closed_broken: 2, requests_too_odd: 'x', constructor: 1 } }, { closed_broken: 2 }));
         assert.deepEqual(words.map((one) => [one.name, one.what, one.total, one.recent]), [['some_new_failures', 'Some new failures', 3, 3], ['closed_broken', 'Connections that broke', 2, 0]]);
+    });
+
+    await scene('a device with a battery has tiles, others have none', {}, async (page, { world }) => {
+        assert.equal(await page.locator('#device').isVisible(), false);
+        world.stats.device = {
+            batteries: [{ name: 'battery', status: 'Discharging', charge: 0.83, celsius: 31.2, amperes: -0.412, volts: 3.921 }, { name: '<b>\u202e', status: null, charge: null, celsius: null, amperes: null, volts: null }],
+            temperatures: [[35, 'skin'], [41.5, 'cpu-thermal'], [null, 'off'], [30, 'a'], [29, 'b'], [28, 'c']].map(([celsius, type], zone) => ({ zone, type, celsius })),
+        };
+        await pass(page, world, {}, 1);
+        const tiles = await page.locator('#tiles > div').evaluateAll((all) => all.map((one) => [...one.querySelectorAll('dt, dd > span')].map((part) => part.textContent)));
+        assert.deepEqual(tiles, [['Battery', '83%', 'discharging · 31.2°C · -0.41 A · 3.92 V'], ['Battery <b>\\u{202e}', 'unknown', ''], ['Warmest', '41.5°C', 'cpu-thermal'], ['Temperature', '35°C', 'skin'],
+            ['Temperature', '30°C', 'a'], ['Temperature', '29°C', 'b']]);
+        await isWellLaidOut(page);
+        world.stats.device = { batteries: 'none', temperatures: [7] };
+        await pass(page, world, {}, 1);
+        assert.equal(await page.locator('#device').isVisible(), false);
     });
 
     await scene('the first answer: totals, as no rate is known yet', { world: yesterday(new World()) }, async (page) => {

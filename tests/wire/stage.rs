@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, Once, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 /// How long a test waits for what must happen. Far more than it takes: it only ends a test that has failed.
-pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// Says which test may run in this process, when that is the only one.
 const ALONE: &str = "BADGER_WIRE_ALONE";
@@ -48,7 +48,7 @@ impl Stage {
     pub(crate) fn alone(&self) -> bool {
         if std::env::var(ALONE).is_ok_and(|name| name == self.name) {
             // A sanitizer makes everything ten times as slow.
-            system::end_after(if is_sanitized() { 900 } else { 90 });
+            system::end_after(if is_sanitized() { 900 } else { 300 });
             return true;
         }
         let child = Command::new(std::env::current_exe().unwrap())
@@ -144,7 +144,7 @@ impl Running {
 /// # Panics
 /// When it has not come after [`LIMIT`].
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let limit = if is_sanitized() { 20 * LIMIT } else { LIMIT };
+    let limit = if is_sanitized() { 7 * LIMIT } else { LIMIT };
     let start = Instant::now();
     let mut looks = 0;
     while !is_so() {

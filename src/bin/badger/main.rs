@@ -10,6 +10,7 @@ mod gallery;
 mod inspect;
 mod lifecycle;
 mod lines;
+mod measure;
 mod notify;
 mod output;
 mod pack_files;

@@ -4,12 +4,14 @@
 #![allow(rustdoc::broken_intra_doc_links)]
 
 use crate::failure::Failure;
-use crate::text::{print, safe};
+use crate::measure;
+use crate::text::{print, safe, tell};
 use badgerserver::probe::{Finding, probe};
+use badgerserver::{Backend, CoreChoice, guard_mapped_files};
 use clap::Args;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 #[derive(Args)]
@@ -20,11 +22,45 @@ pub(crate) struct ProbeArguments {
     /// One JSON object: topic, name, then value, available (true, false, or null where that is no question) and note
     #[arg(long)]
     json: bool,
+    /// Measure what this device costs for a viewer: run a server with made-up content, ask it over loopback, read a file of 32 MiB
+    /// that is not in memory, leave it alone; then tell how many viewers it serves. Nothing is left behind: docs/devices.md
+    #[arg(long)]
+    measure: bool,
+    /// With --measure: seconds that it takes in all, about
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=600), requires = "measure")]
+    seconds: u64,
+    /// With --measure: how the server talks to the kernel, as in `badger serve`
+    #[arg(long, default_value_t = Backend::Auto, requires = "measure")]
+    backend: Backend,
+    /// With --measure: which cores it runs on, as in `badger serve`: all, big, little, or numbers like 0-3,6
+    #[arg(long, value_name = "WHICH", default_value_t = CoreChoice::All, requires = "measure")]
+    cores: CoreChoice,
 }
 
 pub(crate) fn run(arguments: &ProbeArguments) -> Result<ExitCode, Failure> {
+    if arguments.measure {
+        return run_measure(arguments);
+    }
     let found = probe(&arguments.path);
     print(|out| if arguments.json { write_json(out, &found) } else { write_text(out, &found) })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_measure(arguments: &ProbeArguments) -> Result<ExitCode, Failure> {
+    // Where the content would be.
+    let folder = match &arguments.path {
+        path if path.is_dir() => path.as_path(),
+        path => path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")),
+    };
+    if let Err(error) = guard_mapped_files() {
+        tell(format_args!("badger: packs are read without a mapping: {error}"));
+    }
+    let (seconds, backend, cores) = (arguments.seconds, arguments.backend, arguments.cores.clone());
+    let measured = measure::measure(&measure::Plan { seconds, backend, cores, folder })?;
+    print(|out| match arguments.json {
+        true => writeln!(out, "{:#}", measure::write_json(&measured)),
+        false => measure::write_text(out, &measured),
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

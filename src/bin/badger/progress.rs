@@ -21,6 +21,22 @@ impl Progress {
         Progress(bar)
     }
 
+    /// Counts steps, each of which says what it does.
+    pub(crate) fn steps(total: u64) -> Progress {
+        let bar = ProgressBar::new(total);
+        let template = "{pos} of {len}: {msg} {wide_bar} {elapsed}";
+        bar.set_style(
+            ProgressStyle::with_template(template).expect("the templates are constants").progress_chars("=> "),
+        );
+        Progress(bar)
+    }
+
+    /// The next step begins.
+    pub(crate) fn step(&self, what: &'static str) {
+        self.0.set_message(what);
+        self.0.inc(1);
+    }
+
     pub(crate) fn advance(&self, by: u64) {
         self.0.inc(by);
     }

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// What is read of the machine: which cores there are, and how much of them; what this process uses.
 const OF_THE_MACHINE: [&str; 3] = ["/proc/self", "/sys/fs/cgroup", "/sys/devices/system/cpu"];
+/// What the admin pages read of the device; behind its links, too.
+const OF_THE_DEVICE: [&str; 2] = ["/sys/class/power_supply", "/sys/class/thermal"];
 /// What is read to find the address of a name.
 const OF_NAMES: [&str; 5] = ["/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf"];
 
@@ -32,6 +34,8 @@ pub(crate) struct Needs<'a> {
     pub(crate) sockets: &'a [PathBuf],
     /// Addresses as `--listen` has them.
     pub(crate) listen: &'a [String],
+    /// There are admin pages.
+    pub(crate) tells_of_device: bool,
 }
 
 /// Enters. None: the kernel has no sandbox and none was required; the line is for people.
@@ -86,6 +90,12 @@ fn rules(needs: &Needs<'_>) -> Sandbox {
             sandbox = sandbox.listen(port);
             has_names |= address.parse::<SocketAddr>().is_err();
         }
+    }
+    for folder in OF_THE_DEVICE.iter().map(Path::new).filter(|path| needs.tells_of_device && path.exists()) {
+        sandbox = sandbox.read(folder);
+        let links = folder.read_dir().into_iter().flatten().flatten();
+        sandbox =
+            links.filter_map(|link| link.path().canonicalize().ok()).fold(sandbox, |sandbox, real| sandbox.read(real));
     }
     let names: &[&str] = if has_names { &OF_NAMES } else { &[] };
     let there = OF_THE_MACHINE.iter().chain(names).map(Path::new).filter(|path| path.exists());

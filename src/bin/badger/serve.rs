@@ -22,7 +22,9 @@ use crate::takeover;
 use crate::text::say;
 use crate::watch::{self, Look};
 use badgerserver::sandbox::Sandbox;
-use badgerserver::{AccessOptions, Backend, Error, Event, Limits, Router, Server, TrustedProxy, guard_mapped_files};
+use badgerserver::{
+    AccessOptions, Backend, CoreChoice, Error, Event, Limits, Router, Server, TrustedProxy, guard_mapped_files,
+};
 use clap::{Args, ValueHint};
 use std::io::ErrorKind;
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -60,10 +62,14 @@ pub(crate) struct ServeArguments {
     /// a unix socket. It must send one. May be given again
     #[arg(long, value_name = "NETWORK", env = "BADGER_PROXY_FROM", value_delimiter = ' ')]
     pub(crate) proxy_from: Vec<TrustedProxy>,
-    /// Event loops [default: one for each core that this process may use, by its affinity and its control group's quota]
+    /// Event loops [default: one for each core that they may use, by --cores, affinity and the control group's quota]
     #[arg(long, value_name = "N", env = "BADGER_WORKERS")]
     workers: Option<NonZeroUsize>,
-    /// Run each event loop on one core
+    /// Which cores the event loops run on: all, big, little, or numbers like 0-3,6. little is the slowest kind of cores that the
+    /// kernel tells of, big is all others; where there is one kind, both are all. `badger probe` shows what there is
+    #[arg(long, value_name = "WHICH", env = "BADGER_CORES", default_value_t = CoreChoice::All)]
+    cores: CoreChoice,
+    /// Run each event loop on one core, of those of --cores
     #[arg(long, env = "BADGER_PIN")]
     pin: bool,
     /// How to talk to the kernel: auto, epoll or io_uring. auto goes by a written rule, never by a measurement, and takes epoll
@@ -187,7 +193,9 @@ fn enter_sandbox(
     let listen: Vec<_> = settings.listeners.iter().map(|listener| listener.0.clone()).chain(of_admin).collect();
     let written: Vec<_> = arguments.access_log.iter().filter(|path| **path != Path::new("-")).cloned().collect();
     let also = &arguments.sandbox_read;
-    let needs = Needs { content: &content, also, written: &written, sockets: &sockets, listen: &listen };
+    let tells_of_device = admin.is_some();
+    let needs =
+        Needs { content: &content, also, written: &written, sockets: &sockets, listen: &listen, tells_of_device };
     let (sandbox, line) = sandbox::enter(strictness, &needs)?;
     Ok((sandbox, Some(line)))
 }
@@ -248,7 +256,11 @@ fn serve(content: Content, admin: Option<admin::Plan>, lines: &Lines) -> Result<
     let pages = admin.map(|plan| plan.start(&mut handed, lines)).transpose()?;
     let events = lines.clone();
     let mut builder = Server::builder().backend(arguments.backend).on_event(move |event| tell_event(&events, event));
-    builder = builder.limits(arguments.limits()).pin_workers(arguments.pin).server_timing(arguments.server_timing);
+    builder = builder
+        .limits(arguments.limits())
+        .cores(arguments.cores.clone())
+        .pin_workers(arguments.pin)
+        .server_timing(arguments.server_timing);
     if let Some(seconds) = arguments.defer_accept {
         builder = builder.defer_accept(Duration::from_secs(seconds.into()));
     }
@@ -274,6 +286,11 @@ fn serve(content: Content, admin: Option<admin::Plan>, lines: &Lines) -> Result<
     }
     drop::<mpsc::Sender<()>>(started);
     lines.tell(format_args!("badger: runs on {}: {}", handle.backend(), handle.backend_reason()));
+    if !handle.cores().is_empty() {
+        let numbers: Vec<_> = handle.cores().iter().map(usize::to_string).collect();
+        let each = if arguments.pin { ", one each" } else { "" };
+        lines.tell(format_args!("badger: workers run on cores {}{each}", numbers.join(",")));
+    }
     if let Some(control) = control {
         control.start(&lifecycle, lines)?;
     }

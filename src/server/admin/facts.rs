@@ -7,10 +7,12 @@ use crate::server::latency::LatencyTotal;
 use crate::server::look::{Connections, Look};
 use crate::server::routes::RouteTotal;
 use crate::server::stats::Stats;
+use crate::sys::device::{self, Device};
 use crate::sys::process::Usage;
 use crate::sys::thread::ThreadClock;
 use crate::sys::time;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,6 +31,8 @@ pub(super) struct Watch {
     polled_requests: AtomicU64,
     polled_bytes: AtomicU64,
     last: Mutex<Last>,
+    /// Where the file system begins, which is elsewhere in tests.
+    root: PathBuf,
 }
 
 /// What was found the last time.
@@ -57,6 +61,8 @@ pub(super) struct Facts {
     pub(super) packs: Vec<PackFacts>,
     pub(super) usage: Usage,
     pub(super) polling: Polling,
+    /// Battery and temperatures, looked at now.
+    pub(super) device: Device,
 }
 
 pub(super) struct WorkerFacts {
@@ -86,8 +92,9 @@ pub(super) struct Polling {
 }
 
 impl Watch {
-    pub(super) fn new(handle: Arc<Handle>) -> Watch {
-        Watch { handle, polled_requests: AtomicU64::new(0), polled_bytes: AtomicU64::new(0), last: Mutex::default() }
+    pub(super) fn new(handle: Arc<Handle>, root: PathBuf) -> Watch {
+        let (polled_requests, polled_bytes) = (AtomicU64::new(0), AtomicU64::new(0));
+        Watch { handle, polled_requests, polled_bytes, last: Mutex::default(), root }
     }
 
     pub(super) fn handle(&self) -> &Handle {
@@ -137,6 +144,7 @@ impl Watch {
                 cpu_nanos: ThreadClock::of_this().and_then(ThreadClock::nanos),
                 bytes: self.polled_bytes.load(Ordering::Relaxed),
             },
+            device: device::look(&self.root),
         }
     }
 }

@@ -61,6 +61,14 @@ impl Json {
         self.quote(text);
     }
 
+    /// A text, or none.
+    pub(super) fn optional_text(&mut self, name: &str, text: Option<&str>) {
+        match text {
+            Some(text) => self.text(name, text),
+            None => self.number(name, None),
+        }
+    }
+
     /// A whole number, or none.
     pub(super) fn whole(&mut self, name: &str, number: impl Into<Option<u64>>) {
         self.name(name).begin_value();

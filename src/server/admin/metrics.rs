@@ -6,6 +6,7 @@
 use super::facts::Facts;
 use super::stats::{kind, status};
 use crate::server::latency::BOUNDS;
+use crate::sys::device::{Battery, Device};
 use std::fmt::{Display, Write};
 
 pub(super) const MEDIA_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -88,6 +89,8 @@ pub(super) fn write(facts: &Facts) -> String {
     }
 
     packs(&mut page, facts);
+
+    device(&mut page, facts);
 
     // The names that Prometheus itself gives to these.
     let usage = &facts.usage;
@@ -195,6 +198,41 @@ fn packs(page: &mut Page, facts: &Facts) {
             // Several may lie at one place, of one file.
             let labels = [("pack", &number.to_string()[..]), ("mount", &pack.mount), ("source", source)];
             page.series(name, &labels, value(pack));
+        }
+    }
+}
+
+fn device(page: &mut Page, facts: &Facts) {
+    type Value = fn(&Battery) -> Option<f64>;
+    let metrics: [(&str, &str, Value); 5] = [
+        ("badger_battery_charge_ratio", "Charge of a battery, from 0 to 1.", |battery| battery.charge),
+        ("badger_battery_discharging", "1 while a battery is being discharged.", |battery| {
+            battery.status.as_ref().map(|status| f64::from(u8::from(status == "Discharging")))
+        }),
+        ("badger_battery_temperature_celsius", "Temperature of a battery.", |battery| battery.celsius),
+        (
+            "badger_battery_current_amperes",
+            "Current of a battery; which way is positive depends on its driver.",
+            |battery| battery.amperes,
+        ),
+        ("badger_battery_voltage_volts", "Voltage of a battery.", |battery| battery.volts),
+    ];
+    let Device { batteries, zones } = &facts.device;
+    for (name, help, value) in metrics {
+        if batteries.iter().all(|battery| value(battery).is_none()) {
+            continue;
+        }
+        page.metric(name, "gauge", help);
+        for battery in batteries {
+            page.series(name, &[("battery", &battery.name)], value(battery));
+        }
+    }
+    if !zones.is_empty() {
+        let name = "badger_temperature_celsius";
+        page.metric(name, "gauge", "Temperature of a thermal zone, by its number and by what it is.");
+        for zone in zones {
+            let labels = [("zone", &zone.number.to_string()[..]), ("type", &zone.kind)];
+            page.series(name, &labels, Some(zone.celsius));
         }
     }
 }

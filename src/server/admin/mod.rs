@@ -38,6 +38,7 @@ use crate::http::{Request, Response};
 use crate::route::Router;
 use facts::Watch;
 use std::hint::black_box;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// The page for people.
@@ -68,7 +69,11 @@ impl Admin {
 
     /// The pages.
     pub fn router(self) -> Router {
-        let shared = Arc::new(Shared { watch: Watch::new(self.handle), token: self.token });
+        self.router_at("/".into())
+    }
+
+    fn router_at(self, root: PathBuf) -> Router {
+        let shared = Arc::new(Shared { watch: Watch::new(self.handle, root), token: self.token });
         let answer = |make: fn(&Watch, &Request<'_>) -> Response| {
             let shared = Arc::clone(&shared);
             move |request: &Request<'_>| shared.answer(request, make)
@@ -213,6 +218,36 @@ mod tests {
             }
         }
         assert_eq!(client.get("/_badger").header("location"), Some("/_badger/"));
+    }
+
+    #[test]
+    fn a_device_with_a_battery_tells_of_it_and_another_does_not() {
+        let pages = |root: PathBuf| {
+            let handle = Server::builder().listen("127.0.0.1:0").workers(1).start(Router::new()).unwrap();
+            let mut client = TestClient::new(Admin::new(Arc::new(handle)).router_at(root)).unwrap();
+            let mut text = |path: &str| String::from_utf8(client.get(path).body().to_vec()).unwrap();
+            (text("/_badger/stats"), text("/_badger/metrics"))
+        };
+        let phone = crate::sys::device::tests::phone();
+        let (stats, metrics) = pages(phone.root().to_owned());
+        let battery = r#""batteries":[{"name":"battery","status":"Charging","charge":0.83,"celsius":31.2,"amperes":-0.412,"volts":3.921}]"#;
+        let zones = r#""temperatures":[{"zone":0,"type":"cpu-thermal","celsius":41.5},{"zone":10,"type":"say \"hot\"\\","celsius":36}]"#;
+        assert!(stats.contains(&format!(r#""device":{{{battery},{zones}}}"#)), "{stats}");
+        for line in [
+            "# TYPE badger_battery_charge_ratio gauge",
+            r#"badger_battery_charge_ratio{battery="battery"} 0.83"#,
+            r#"badger_battery_discharging{battery="battery"} 0"#,
+            r#"badger_battery_temperature_celsius{battery="battery"} 31.2"#,
+            r#"badger_battery_current_amperes{battery="battery"} -0.412"#,
+            r#"badger_battery_voltage_volts{battery="battery"} 3.921"#,
+            r#"badger_temperature_celsius{zone="0",type="cpu-thermal"} 41.5"#,
+            r#"badger_temperature_celsius{zone="10",type="say \"hot\"\\"} 36"#,
+        ] {
+            assert!(metrics.lines().any(|found| found == line), "{line} in\n{metrics}");
+        }
+        let (stats, metrics) = pages("/nowhere/at/all".into());
+        assert!(stats.contains(r#""device":{"batteries":[],"temperatures":[]}"#), "{stats}");
+        assert!(!metrics.contains("badger_battery") && !metrics.contains("celsius"), "{metrics}");
     }
 
     #[test]

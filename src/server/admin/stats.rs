@@ -104,6 +104,29 @@ pub(super) fn write(facts: &Facts) -> String {
             json.whole("open_files", facts.usage.open_files);
             json.whole("threads", facts.usage.threads);
         });
+        json.named_object("device", |json| {
+            json.list("batteries", |json| {
+                facts.device.batteries.iter().for_each(|battery| {
+                    json.object(|json| {
+                        json.text("name", &battery.name);
+                        json.optional_text("status", battery.status.as_deref());
+                        json.number("charge", battery.charge);
+                        json.number("celsius", battery.celsius);
+                        json.number("amperes", battery.amperes);
+                        json.number("volts", battery.volts);
+                    });
+                })
+            });
+            json.list("temperatures", |json| {
+                facts.device.zones.iter().for_each(|zone| {
+                    json.object(|json| {
+                        json.whole("zone", zone.number as u64);
+                        json.text("type", &zone.kind);
+                        json.number("celsius", zone.celsius);
+                    });
+                })
+            });
+        });
         json.named_object("polling", |json| {
             json.whole("requests", facts.polling.requests);
             json.number("cpu_seconds", facts.polling.cpu_nanos.map(seconds));

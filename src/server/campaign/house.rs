@@ -308,6 +308,11 @@ impl House {
         set(false, None);
     }
 
+    /// When the loop looks again though nothing happens.
+    pub(crate) fn deadline(&self) -> Option<u64> {
+        self.worker.deadline()
+    }
+
     pub(crate) fn counts(&self) -> Stats {
         let mut stats = Stats::default();
         stats.add(&self.stats);
