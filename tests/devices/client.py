@@ -81,7 +81,7 @@ def questions(keys):
 
 
 # The example's page, which each program compresses at its start.
-PAGE = ["/", "/page.css", "/grid.js", "/data.js", "/art.js", "/page.js", "/poco.js", "/load.js", "/falcor.js"]
+PAGE = ["/", "/page.css", "/grid.js", "/data.js", "/art.js", "/page.js", "/poco.js", "/load.js", "/why.js", "/falcor.js"]
 
 # What may end a connection.
 ODD = ["/nothing", "/gallery/nobody", "/metadata/none", "/metadata?ids=", "/assets/../x", "/%00", "//", "*", "/a b"]

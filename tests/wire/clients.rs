@@ -114,7 +114,7 @@ fn ten_thousand_come_and_go(stage: &Stage) {
     });
     Client::connect(server.address()).get("/");
     let stats = accepted(CONNECTIONS / 2);
-    assert_eq!(held(), before);
+    assert!(held().is_within(before), "{:?} and before {before:?}", held());
     assert_eq!(stats.accept_failures, 0);
     println!("{} of {} were seen", stats.connections_accepted, CONNECTIONS + 802);
 }

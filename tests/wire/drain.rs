@@ -197,6 +197,7 @@ fn dropping_the_handle_stops_everything(stage: &Stage) {
     for _ in 0..5 {
         cycle();
         // The threads of tasks end by themselves once the workers have.
-        crate::stage::until("threads, descriptors and mappings as before", || held() == before);
+        // Less than before it may be: a thread of the kernel's for a ring that was only tried ends when it likes.
+        crate::stage::until("no more threads, descriptors and mappings than before", || held().is_within(before));
     }
 }

@@ -218,6 +218,13 @@ pub(crate) struct Held {
     pub(crate) mappings: usize,
 }
 
+impl Held {
+    /// Whether nothing of it is more than there.
+    pub(crate) fn is_within(self, other: Held) -> bool {
+        self.descriptors <= other.descriptors && self.threads <= other.threads && self.mappings <= other.mappings
+    }
+}
+
 pub(crate) fn held() -> Held {
     let count = |path| std::fs::read_dir(path).unwrap().count();
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();

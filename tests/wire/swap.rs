@@ -86,7 +86,7 @@ fn a_thousand_swaps_under_load(stage: &Stage) {
     assert_eq!(held_before.mappings, 1);
     run(SWAPS);
     server.until("the last swap", |stats| stats.swaps == (2 * CONTENTS + SWAPS) as u64);
-    assert_eq!(held(), held_before, "descriptors, threads and mappings of the old content");
+    assert!(held().is_within(held_before), "descriptors, threads and mappings of the old content: {:?}", held());
     let grown = resident_bytes().saturating_sub(resident_before);
     assert_memory(grown, 8 << 20, "a thousand swaps");
     assert_eq!(server.stats().responses, server.stats().responses_2xx);
