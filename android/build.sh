@@ -4,6 +4,7 @@
 #
 #   android/build.sh                   all three machines, and what the example serves
 #   android/build.sh armv7             some of: aarch64 armv7 x86_64
+#   android/build.sh tests             the tests over sockets for x86-64, static, of musl as those programs are: OUT/wire
 #   android/build.sh check             only has the compiler look at everything for real Android targets
 #   ANDROID_NDK_HOME=... android/build.sh   for Android's own C library in place of musl, by the NDK's linker
 #
@@ -168,6 +169,22 @@ check_android() {
     with_rust cargo check "${standard_library[@]}" --locked --profile device --lib "${targets[@]}"
 }
 
+# They unwind, as tests do; the package has nothing but them (tests/vm/bare.py).
+build_tests() {
+    local package=$home/package built
+    python3 tests/vm/bare.py "$package"
+    built=$(cd "$package" && RUSTFLAGS='-C link-self-contained=no' with_rust cargo-zigbuild test -Zbuild-std=std,panic_unwind,test --offline \
+        --config profile.dev.debug=0 --target x86_64-unknown-linux-musl --no-run --test wire --message-format=json-render-diagnostics |
+        python3 -c 'import json, sys
+for line in sys.stdin:
+    message = json.loads(line) if line.startswith("{") else {}
+    if message.get("executable") and message["profile"]["test"]:
+        print(message["executable"])')
+    [[ -x $built ]] || die "the tests do not build"
+    mkdir -p "$out"
+    cp "$built" "$out/wire"
+}
+
 # Sizes, sums, budgets.
 judge() {
     local path name bytes most failed=0
@@ -187,10 +204,12 @@ judge() {
 
 machines=(aarch64 armv7 x86_64)
 action=build
-if [[ ${1:-} == check ]]; then
-    action=check
-    shift
-fi
+case ${1:-} in
+    check | tests)
+        action=$1
+        shift
+        ;;
+esac
 (($#)) && machines=("$@")
 for machine in "${machines[@]}"; do
     triple "$machine" >/dev/null
@@ -199,10 +218,11 @@ done
 unpack_rust
 unpack_zig
 with_rust rustc --version
-if [[ $action == check ]]; then
-    check_android
-    exit
-fi
+case $action in
+    check) check_android ;;
+    tests) build_tests ;;
+esac
+[[ $action == build ]] || exit 0
 kind=musl
 [[ -z ${ANDROID_NDK_HOME:-} ]] || kind=android
 "build_$kind"

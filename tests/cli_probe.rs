@@ -127,7 +127,7 @@ fn interrupted_it_leaves_nothing_behind() {
     let is_loop =
         |task: fs::DirEntry| fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name == "badger-0\n");
     until("its server runs", || fs::read_dir(&tasks).unwrap().flatten().any(is_loop));
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
     assert!(!child.wait().unwrap().success());
     assert_eq!(fs::read_dir(folder.path("in")).unwrap().count(), 0);
 }

@@ -195,9 +195,9 @@ pub(crate) fn set_loopback(mtu: c_int) -> io::Result<()> {
     for (place, &byte) in request.ifr_name.iter_mut().zip(b"lo") {
         *place = byte as libc::c_char;
     }
-    let call = |what: libc::Ioctl, request: &mut libc::ifreq| {
+    let call = |what: libc::c_ulong, request: &mut libc::ifreq| {
         // SAFETY: `request` is what these calls take, and what its union points to lives as long.
-        checked(unsafe { libc::ioctl(control.as_raw_fd(), what, &raw mut *request) })
+        checked(unsafe { libc::ioctl(control.as_raw_fd(), what as libc::Ioctl, &raw mut *request) })
     };
     request.ifr_ifru.ifru_mtu = mtu;
     call(libc::SIOCSIFMTU, &mut request)?;

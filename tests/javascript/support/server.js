@@ -18,6 +18,11 @@ function serve(answers) {
             response.end(answer.body);
         }
     });
+    return listening(server, asked);
+}
+
+/** Starts a server on a free port; resolves to where it is, what it was asked, and how to end it. */
+function listening(server, asked) {
     return new Promise((resolve) => {
         server.listen(0, '127.0.0.1', () => resolve({
             base: `http://127.0.0.1:${server.address().port}`,
@@ -30,4 +35,4 @@ function serve(answers) {
     });
 }
 
-module.exports = { serve };
+module.exports = { serve, listening };

@@ -7,6 +7,8 @@ const fs = require('node:fs');
 const http = require('node:http');
 const path = require('node:path');
 
+const { listening } = require('./server.js');
+
 const PAGE = path.join(__dirname, '../../../src/server/admin/dashboard.html');
 const BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
@@ -144,16 +146,7 @@ function serveDashboard(answers) {
             response.writeHead(404).end('not found');
         }
     });
-    return new Promise((resolve) => {
-        server.listen(0, '127.0.0.1', () => resolve({
-            base: `http://127.0.0.1:${server.address().port}`,
-            asked,
-            close() {
-                server.closeAllConnections();
-                return new Promise((closed) => { server.close(closed); });
-            },
-        }));
-    });
+    return listening(server, asked);
 }
 
 module.exports = { World, serveDashboard, policy, META, counters, PAGE, BOUNDS };

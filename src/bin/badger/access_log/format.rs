@@ -158,17 +158,9 @@ fn address(peer: SocketAddr, out: &mut Vec<u8>) {
     }
 }
 
-fn number(mut number: u64, out: &mut Vec<u8>) {
-    let mut digits = [0; 20];
-    let mut start = digits.len();
-    loop {
-        start -= 1;
-        digits[start] = b'0' + (number % 10) as u8;
-        number /= 10;
-        if number == 0 {
-            return out.extend_from_slice(&digits[start..]);
-        }
-    }
+fn number(number: u64, out: &mut Vec<u8>) {
+    // Writing to memory does not fail.
+    drop(write!(out, "{number}"));
 }
 
 fn text_or_dash(text: &[u8], out: &mut Vec<u8>) {
