@@ -169,11 +169,11 @@ check_android() {
     with_rust cargo check "${standard_library[@]}" --locked --profile device --lib "${targets[@]}"
 }
 
-# They unwind, as tests do; the package has nothing but them (tests/vm/bare.py).
+# They unwind, as tests do; the package has nothing but them (tests/bare.py).
 build_tests() {
     local package=$home/package built
-    python3 tests/vm/bare.py "$package"
-    built=$(cd "$package" && RUSTFLAGS='-C link-self-contained=no' with_rust cargo-zigbuild test -Zbuild-std=std,panic_unwind,test --offline \
+    python3 tests/bare.py "$package"
+    built=$(cd "$package" && RUSTFLAGS='-C link-self-contained=no' with_rust cargo-zigbuild test -Zbuild-std=std,panic_unwind,test \
         --config profile.dev.debug=0 --target x86_64-unknown-linux-musl --no-run --test wire --message-format=json-render-diagnostics |
         python3 -c 'import json, sys
 for line in sys.stdin:

@@ -499,6 +499,18 @@ fn what_a_workload_may_read_is_bounded() {
     }
 }
 
+/// Somebody has played something, and nothing of it stands in the row.
+#[test]
+fn an_empty_row_is_put_behind_the_others() {
+    let record = Gallery { plays: vec![play(99, 1, 4, 0)], ..gallery(&[], Layout::Shared) }.to_record().unwrap();
+    let mut client = client(Mount::gallery("/", pack(&[("/gallery/nora", &record)])));
+    let answer = client.get("/gallery/nora?why=1");
+    assert_eq!((answer.status(), answer.body()), (200, &record[..]));
+    let order = Order::from_header_value(answer.header("Badger-Order").unwrap()).unwrap();
+    assert_eq!((order.rows.len(), order.rows.last(), order.items.len()), (ROWS, Some(&ROW), 0));
+    assert!(answer.header(ORDER_WHY_HEADER).is_some());
+}
+
 /// Reads at the edges, by a workload of one's own.
 #[test]
 fn stretches_end_where_the_payload_does() {
@@ -527,6 +539,7 @@ fn stretches_end_where_the_payload_does() {
         ("0,0".to_owned(), Some("0 of 100000")),
         ("0,1".to_owned(), Some("1 of 100000")),
         ("99999,1".to_owned(), Some("1 of 100000")),
+        ("0,1,50,0".to_owned(), Some("1 of 100000 0 of 100000")),
         ("5,5,6,3".to_owned(), Some("5 of 100000 3 of 100000")),
         (format!("0,{most}"), Some("65536 of 100000")),
         (format!("0,{}", most + 1), None),

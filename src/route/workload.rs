@@ -86,15 +86,15 @@ impl<'p> Payload<'p> {
     /// # Errors
     /// [`Halt::NotYet`] and [`Halt::OutOfBounds`]: give them back.
     pub fn read(&self, offset: u64, bytes: u64) -> Result<&'p [u8], Halt> {
+        if bytes == 0 {
+            return Ok(&[]);
+        }
         let count = self.count.get();
         for (start, read) in self.stretches[..count].iter().map(Cell::get) {
             if start <= offset && bytes <= (read.len() as u64).saturating_sub(offset - start) {
                 let first = (offset - start) as usize;
                 return Ok(&read[first..first + bytes as usize]);
             }
-        }
-        if bytes == 0 {
-            return Ok(&[]);
         }
         let is_inside = offset.checked_add(bytes).is_some_and(|end| end <= self.span.len);
         let rest = self.rest.take();

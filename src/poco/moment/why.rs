@@ -9,7 +9,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
-use super::{Look, Model, Moment, Reason};
+use super::{Finder, Look, Model, Moment, Reason};
 use std::fmt::Write;
 
 /// The name of the header.
@@ -105,9 +105,10 @@ pub fn reasons_for_order<'r, E>(
 impl Look<'_> {
     fn reasons(&self, model: &Model) -> OrderReasons {
         let made = self.order(model);
+        let finder = Finder::new(self.plays);
         let titles = made.best[..made.best_count].iter().take(TITLES_MAX).filter_map(|scored| {
             let item = self.items.all::<crate::poco::schema::Item>().nth(usize::from(scored.position()))?;
-            let play = self.plays.play_at(self.plays.search(item.card.get()))?;
+            let play = finder.play_of(item.card.get())?;
             let mut reasons = model.reasons(&play, &self.sight);
             reasons.truncate(FEATURES_MAX);
             let odds = scored.odds();

@@ -43,6 +43,8 @@ const STEPS: u64 = 11;
 const STORAGE_SHARE: f64 = 0.25;
 const LOAD_SHARE: f64 = 0.08;
 const IDLE_SHARE: f64 = 0.19;
+/// After a minute the server closes connections that are idle, and then it is not left alone.
+const IDLE_TIME_MAX: Duration = Duration::from_secs(50);
 
 /// What is to be measured.
 pub(crate) struct Plan<'a> {
@@ -134,11 +136,13 @@ pub(crate) fn measure(plan: &Plan<'_>) -> Result<Measured, Failure> {
         parts.push(whole(part, &cost));
     }
     progress.step("leaving it alone");
-    let idle = leave_alone(&stage, of_all(IDLE_SHARE))?;
+    let idle = leave_alone(&stage, of_all(IDLE_SHARE).min(IDLE_TIME_MAX))?;
     let after = stage.device();
+    // With what the control group allows.
+    let most = available_parallelism().map_or(1, usize::from);
     let cores = match stage.cores() {
-        [] => available_parallelism().map_or(1, usize::from),
-        chosen => chosen.len(),
+        [] => most,
+        chosen => chosen.len().min(most),
     };
     let (backend, chosen) = (stage.backend(), stage.cores().to_vec());
     let (without_file, storage) = (stage.without_file.clone(), storage.map_err(|error| error.to_string()));

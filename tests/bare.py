@@ -1,8 +1,8 @@
 """Makes a package of the library and its tests over sockets, and nothing else: bare.py FOLDER.
 
 A package's dev-dependencies are all compiled for any of its tests. Most of ours are for the examples and `badger`; compiled for
-another machine they would take minutes, and a C compiler for it. FOLDER gets the same sources by links, and the same Cargo.toml
-without those dependencies and without the targets that want them.
+another machine, or with a sanitizer, they would take minutes, and for another machine a C compiler for it. FOLDER gets the same
+sources by links, and the same Cargo.toml without those dependencies and without the targets that want them.
 """
 
 import os
@@ -43,11 +43,12 @@ def bare(text):
 
 def main():
     folder = sys.argv[1]
-    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
-    for name in ("src", "tests", "docs", "README.md"):
-        os.symlink(os.path.join(root, name), os.path.join(folder, name))
+    for name in os.listdir(root):
+        if not name.startswith(("Cargo.", "target", ".")):
+            os.symlink(os.path.join(root, name), os.path.join(folder, name))
     # A copy, since cargo takes out of it what is not needed.
     shutil.copy(os.path.join(root, "Cargo.lock"), folder)
     with open(os.path.join(root, "Cargo.toml")) as file, open(os.path.join(folder, "Cargo.toml"), "w") as out:
