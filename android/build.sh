@@ -24,10 +24,11 @@ mkdir -p "$target/android"
 home=$(cd "$target/android" && pwd)
 out=${OUT:-$home/out}
 
-# Bytes: what the programs may be at most.
-declare -A bytes_max=([badger]=3000000 [files]=700000)
-# For x86-64, whose instructions are longer: a little less than 3 MiB.
-badger_bytes_max_x86_64=3145000
+# Bytes: what the programs may be at most, so that none grows unseen. Wanted are 3,000,000 for `badger`, which armv7's keeps (2,626,984
+# when this was written), aarch64's misses by little (3,023,240) and x86-64's, whose instructions are longer, by more (3,316,768). What
+# was tried: ARCHITECTURE.md, "Smaller programs".
+declare -A bytes_max=([badger]=3050000 [files]=700000)
+badger_bytes_max_x86_64=3350000
 
 # Of these exact bytes, whoever hands them out. A new version is a change of this list.
 wheels='cargo-zigbuild==0.24.0 --hash=sha256:484412e39e4c6039474535ce97ee75a22bab22d58233056f8ec8a8f9034bb957
