@@ -138,13 +138,40 @@ for strategy in DFAST GREEDY LAZY LAZY2 BTLAZY2; do
     zstd_flags+=" -DZSTD_EXCLUDE_${strategy}_BLOCK_COMPRESSOR"
 done
 
+# Those whose code is made alike by one cargo, others beside it in a folder of their own: much of the way has work for one core only.
 build_musl() {
-    local machine
+    local machine thumb=() others=() builders=() builder
     for machine in "${machines[@]}"; do
-        # The start files and libraries are zig's.
-        RUSTFLAGS="-C link-self-contained=no $(code "$machine")" TARGET_CFLAGS=$zstd_flags with_rust cargo-zigbuild zigbuild \
-            "${standard_library[@]}" --target "$(triple "$machine")" "${what[@]}"
+        case $machine in
+            armv7) thumb+=("$machine") ;;
+            *) others+=("$machine") ;;
+        esac
     done
+    if ((${#thumb[@]})); then
+        build_alike "$(folder_of armv7)" "${thumb[@]}" &
+        builders+=($!)
+    fi
+    if ((${#others[@]})); then
+        build_alike "$(folder_of aarch64)" "${others[@]}" &
+        builders+=($!)
+    fi
+    for builder in "${builders[@]}"; do
+        wait "$builder" || die "a program was not built"
+    done
+}
+
+# Where cargo builds for a machine.
+folder_of() { [[ $1-$kind == armv7-musl ]] && say "$home/target-thumb" || say "$home/target"; }
+
+build_alike() {
+    local folder=$1 machine targets=()
+    shift
+    for machine in "$@"; do
+        targets+=(--target "$(triple "$machine")")
+    done
+    # The start files and libraries are zig's.
+    RUSTFLAGS="-C link-self-contained=no $(code "$1")" TARGET_CFLAGS=$zstd_flags with_rust cargo-zigbuild zigbuild \
+        "${standard_library[@]}" --target-dir "$folder" "${targets[@]}" "${what[@]}"
 }
 
 build_android() {
@@ -230,7 +257,7 @@ kind=musl
 built=()
 for machine in "${machines[@]}"; do
     mkdir -p "$out/$machine-$kind"
-    from=$home/target/$(triple "$machine" "$kind")/device
+    from=$(folder_of "$machine")/$(triple "$machine" "$kind")/device
     cp "$from/badger" "$from/examples/honeybadger" "$from/examples/files" "$out/$machine-$kind/"
     built+=("$out/$machine-$kind"/{badger,honeybadger,files})
 done
