@@ -24,10 +24,10 @@ mkdir -p "$target/android"
 home=$(cd "$target/android" && pwd)
 out=${OUT:-$home/out}
 
-# Bytes: what the programs may be at most, so that none grows unseen. Wanted are 3,000,000 for `badger`, which armv7's keeps (2,626,984
-# when this was written), aarch64's misses by little (3,023,240) and x86-64's, whose instructions are longer, by more (3,316,768). What
-# was tried: ARCHITECTURE.md, "Smaller programs".
-declare -A bytes_max=([badger]=3050000 [files]=700000)
+# Bytes: what the programs may be at most. `badger` had 2,620,144 for armv7 and 2,994,960 for aarch64 when this was written, so there it
+# has no room left; for x86-64, whose instructions are longer, it misses the 3,000,000 that are wanted. What was tried:
+# ARCHITECTURE.md, "Smaller programs".
+declare -A bytes_max=([badger]=3000000 [files]=700000)
 badger_bytes_max_x86_64=3350000
 
 # Of these exact bytes, whoever hands them out. A new version is a change of this list.
