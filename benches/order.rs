@@ -4,8 +4,10 @@
 //! few thousand revalidations at a time, and each pair gives a difference; what is told is their median and middle half. The time
 //! is that of the worker's thread by the kernel's account, so it has the calls to the kernel in it, which are the same for both.
 
+mod gallery;
+
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
-use badgerserver::poco::{Card, Gallery, Item, Layout, Play, Row, RowKind, catalogue_path};
+use badgerserver::poco::{Layout, Play};
 use badgerserver::{Backend, Handle, Mount, Pack, Router, Server};
 use std::collections::BTreeSet;
 use std::fs;
@@ -18,40 +20,15 @@ const PIPELINE: usize = 16;
 const REQUESTS: usize = 16_000;
 const PAIRS: usize = 61;
 
-/// A gallery of 40 rows with 75 titles each; its row of what was begun has `begun` of them, of `played` plays.
+/// A gallery whose row of what was begun has `begun` titles, of `played` plays; all rows are in no order that is of use to whoever
+/// looks them up.
 fn gallery(layout: Layout, begun: u32, played: u32) -> Vec<u8> {
-    let row = |id: u32| Row {
-        id,
-        name: format!("Row {id}"),
-        kind: if id == 0 { RowKind::ContinueWatching } else { RowKind::Genre },
-        // In no order that is of use to whoever looks them up.
-        items: (0..if id == 0 { begun } else { 75 })
-            .map(|place| Item { card: (place * 37 % played) * 17, match_score: None })
-            .collect(),
-    };
-    let is_shared = layout == Layout::Shared;
+    let cards = |id: u32| (0..if id == 0 { begun } else { 75 }).map(|place| (place * 37 % played) * 17).collect();
     let play = |number: u32| Play {
-        card: number * 17,
-        fraction_watched: (number * 37 % 200) as u8,
-        last_play: NOW - (number * 41 % 97) * 20_000,
-        episodes_left: (number % 7) as u16,
         plays_7_days: (number % 3) as u8,
-        plays_30_days: (number % 5) as u8,
-        devices: [128, 127, 0, 0],
-        hours: [10; 24],
-        ..Play::default()
+        ..gallery::play(number, NOW - (number * 41 % 97) * 20_000)
     };
-    let card = |id: u32| Card { id: id + 1, name: format!("The title with the number {id}"), ..Card::default() };
-    let gallery = Gallery {
-        layout,
-        catalogue: if is_shared { catalogue_path([7; 16]) } else { String::new() },
-        catalogue_hash: if is_shared { [7; 16] } else { [0; 16] },
-        cards: if is_shared { Vec::new() } else { (0..2_000).map(card).collect() },
-        rows: (0..40).map(row).collect(),
-        plays: (0..played).map(play).collect(),
-        ..Gallery::default()
-    };
-    gallery.to_record().expect("the gallery is valid")
+    gallery::record(layout, cards, (0..played).map(play).collect())
 }
 
 fn threads() -> BTreeSet<String> {

@@ -4,12 +4,14 @@
 // The group's macro makes a public function without a word.
 #![allow(missing_docs)]
 
+mod gallery;
+
 use badgerserver::http::head;
 use badgerserver::http::plan::{Batch, SourceId, Span};
 use badgerserver::http::service::{Found, Ready, Service, Stored};
 use badgerserver::http::{Conn, Env, Input, Moment, Scratch, Step, date};
 use badgerserver::pack::{Encoding, Entry, PackWriter, Record, WriterOptions};
-use badgerserver::poco::{Card, Gallery, Item, Layout, Play, Row, RowKind, catalogue_path};
+use badgerserver::poco::Layout;
 use badgerserver::{Limits, Mount, Pack, Request, Response, Router, TestClient};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use std::fmt::Write as _;
@@ -186,36 +188,11 @@ fn draw_head(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A gallery of 40 rows with 75 titles each, and 99 plays.
+/// A gallery of rows with 75 titles each, and 99 plays.
 fn gallery(layout: Layout) -> Vec<u8> {
-    let row = |id: u32| Row {
-        id,
-        name: format!("Row {id}"),
-        kind: if id == 0 { RowKind::ContinueWatching } else { RowKind::Genre },
-        items: (0..75).map(|place| Item { card: (id * 31 + place * 17) % 2_000, match_score: None }).collect(),
-    };
-    let is_shared = layout == Layout::Shared;
-    let play = |number: u32| Play {
-        card: number * 17,
-        fraction_watched: (number * 37 % 200) as u8,
-        last_play: UNIX_SECONDS as u32 - number * 20_000,
-        episodes_left: (number % 7) as u16,
-        plays_30_days: (number % 5) as u8,
-        devices: [128, 127, 0, 0],
-        hours: [10; 24],
-        ..Play::default()
-    };
-    let card = |id: u32| Card { id: id + 1, name: format!("The title with the number {id}"), ..Card::default() };
-    let gallery = Gallery {
-        layout,
-        catalogue: if is_shared { catalogue_path([7; 16]) } else { String::new() },
-        catalogue_hash: if is_shared { [7; 16] } else { [0; 16] },
-        cards: if is_shared { Vec::new() } else { (0..2_000).map(card).collect() },
-        rows: (0..40).map(row).collect(),
-        plays: (0..99).map(play).collect(),
-        ..Gallery::default()
-    };
-    gallery.to_record().expect("the gallery is valid")
+    let cards = |id: u32| (0..75).map(|place| (id * 31 + place * 17) % 2_000).collect();
+    let plays = (0..99).map(|number| gallery::play(number, UNIX_SECONDS as u32 - number * 20_000));
+    gallery::record(layout, cards, plays.collect())
 }
 
 /// A revalidation of a gallery with its order for the moment and without, from the bytes of the request to those of the
