@@ -7,7 +7,7 @@ use crate::client::{Client, request};
 use crate::content::{noise, sizes};
 use crate::stage::{Folder, LIMIT, MEASURED, Stage, assert_memory, own_bytes};
 use crate::system;
-use badgerserver::{Limits, Response, Router};
+use badgerserver::{Limits, Response, Router, Stats};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -247,13 +247,14 @@ fn heads_that_never_end(stage: &Stage) {
     let crowd = Crowd::gather(stage.name(), "trickling", server.address(), count);
     let mut with = Vec::new();
     let start = Instant::now();
-    while server.stats().requests_timed_out < count && start.elapsed() < LIMIT {
+    let cut = |stats: &Stats| stats.requests_timed_out + stats.closed_head_time;
+    while cut(&server.stats()) < count && start.elapsed() < LIMIT {
         with.extend(times(&mut client, 50));
     }
     with.sort_unstable();
     // Each of them is answered 408 and closed, and nobody else is.
-    let stats = server.until("the cuts", |stats| stats.requests_timed_out + stats.closed_head_time >= count);
-    assert!(stats.requests_timed_out + stats.closed_head_time == count, "{stats:?}");
+    let stats = server.until("the cuts", |stats| cut(stats) >= count);
+    assert!(cut(&stats) == count, "{stats:?}");
     server.until("the ends", |stats| stats.connections_open == 1);
     let said = crowd.disperse();
     let bytes: u64 = said.lines().find_map(|line| line.strip_prefix(TRICKLED)).unwrap().parse().unwrap();
