@@ -1,6 +1,6 @@
 //! Galleries for benchmarks.
 
-use badgerserver::poco::{Card, Gallery, Item, Layout, Play, Row, RowKind, catalogue_path};
+use badgerserver::poco::{Card, Gallery, Item, Kind, Layout, Play, Row, RowKind, catalogue_path};
 
 /// The record of a gallery of 40 rows, of which the first is *Continue Watching*; `cards` gives those of a row.
 pub fn record(layout: Layout, cards: impl Fn(u32) -> Vec<u32>, plays: Vec<Play>) -> Vec<u8> {
@@ -34,6 +34,7 @@ pub fn play(number: u32, last_play: u32) -> Play {
         episodes_left: (number % 7) as u16,
         plays_30_days: (number % 5) as u8,
         devices: [128, 127, 0, 0],
+        kind: if number % 7 > 0 { Kind::Series } else { Kind::Film },
         hours: [10; 24],
         ..Play::default()
     }

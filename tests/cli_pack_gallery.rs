@@ -215,6 +215,8 @@ fn check_gallery(pack: &Pack, key: &str, profile: &Value, titles: &[Value]) {
         assert_eq!(u64::from(found.plays), number(play, "plays"));
         assert_eq!(u64::from(found.plays_7_days), number(play, "plays_7_days"));
         assert_eq!(u64::from(found.plays_30_days), number(play, "plays_30_days"));
+        // Nobody writes it down twice: it is that of the title.
+        assert_eq!(found.kind, cards.get(found.card as usize).unwrap().kind());
         // 4 of 5 and 1 of 5; all in one hour.
         assert_eq!(found.devices, if play["devices"].is_null() { [0; 4] } else { [204, 51, 0, 0] });
         for (hour, share) in found.hours.iter().enumerate() {

@@ -93,9 +93,10 @@ fn gallery(out: &mut String, gallery: &Gallery) {
         }
     }
     for play in &gallery.plays {
-        let Play { card, fraction_watched, last_play, episodes_left, plays, plays_7_days, plays_30_days, .. } = play;
+        let Play { card, fraction_watched, last_play, episodes_left, plays, plays_7_days, plays_30_days, kind, .. } =
+            play;
         write!(out, "play {card} watched {fraction_watched} at {last_play} left {episodes_left} ").unwrap();
-        writeln!(out, "plays {plays} {plays_7_days} {plays_30_days}").unwrap();
+        writeln!(out, "plays {plays} {plays_7_days} {plays_30_days} kind {}", kind.number()).unwrap();
         writeln!(out, "devices {}\nhours {}", hexadecimal(&play.devices), hexadecimal(&play.hours)).unwrap();
     }
     cards(out, &gallery.cards, &gallery.sheets);

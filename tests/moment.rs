@@ -36,6 +36,7 @@ fn play(card: u32, hours_ago: u32, fraction: u8, episodes_left: u16) -> Play {
         plays_7_days: week,
         plays_30_days: month,
         devices: [204, 51, 0, 0],
+        kind: if episodes_left > 0 { Kind::Series } else { Kind::Film },
         hours,
     }
 }
@@ -108,6 +109,7 @@ fn viewers() -> Vec<Viewer> {
         Play {
             plays_7_days: number(&it["plays_7_days"]) as u8,
             plays_30_days: number(&it["plays_30_days"]) as u8,
+            kind: Kind::from_name(written["kinds"][title.to_string()].as_str().unwrap()).unwrap(),
             devices: counts.map(|count| (count * 255 / counts.iter().sum::<u64>()) as u8),
             ..play(title, hours_ago, half_percents, number(&it["episodes_left"]) as u16)
         }
@@ -264,6 +266,7 @@ fn odds_are_those_of_the_fit() {
             plays_7_days: number(&written["plays_7_days"]) as u8,
             plays_30_days: number(&written["plays_30_days"]) as u8,
             devices: bytes(&written["devices"]).try_into().unwrap(),
+            kind: Kind::from_name(written["kind"].as_str().unwrap()).unwrap(),
             hours: bytes(&written["hours"]).try_into().unwrap(),
         };
         let device = case["device"].as_str().map(|name| Device::from_name(name).unwrap());
@@ -319,6 +322,42 @@ fn damaged_records_have_an_order_or_none() {
     assert!(none > 20, "{none}");
 }
 
+/// What is alike but for its kind, and a model of before kinds.
+#[test]
+fn the_kind_of_a_title_counts() {
+    let [film, documentary] =
+        [Kind::Film, Kind::Documentary].map(|kind| weights(Feature::Kind)[usize::from(kind.number())]);
+    assert!(film > documentary);
+    let of = |card, kind| Play { kind, ..play(card, 20, 100, 0) };
+    let gallery = gallery(&[of(1, Kind::Documentary), of(2, Kind::Film)], Layout::Shared);
+    let moment = Moment { now: NOW, device: None };
+    assert_eq!(ordered(&gallery, moment).1, [2, 1]);
+    let before = Model::from_text(
+        &Model::default_text().lines().filter(|line| !line.starts_with("kind ")).collect::<Vec<_>>().join("\n"),
+    );
+    let before = before.expect("models of before kinds are read");
+    let mut record = gallery.to_record().unwrap();
+    let order = |model: &Model, record: &[u8]| {
+        let read = |offset: u64, bytes: u64| Ok::<_, Infallible>(&record[offset as usize..(offset + bytes) as usize]);
+        let Ok(made) = order_for_moment(model, moment, read);
+        made.unwrap().to_order().items
+    };
+    assert_eq!(order(&before, &record), [(ROW, vec![0, 1])], "the record's own order");
+    assert_eq!(order(&Model::default(), &record), [(ROW, vec![1, 0])]);
+    // A kind that a newer version added is like one that is not known: nothing is said of it, and nothing breaks.
+    let at = record.windows(2).rposition(|bytes| bytes == [Kind::Film.number(), 0]).unwrap();
+    let plays = GalleryView::new(&record).unwrap().plays().iter().map(|play| play.kind).collect::<Vec<_>>();
+    record[at] = 250;
+    let changed = GalleryView::new(&record).unwrap().plays().iter().map(|play| play.kind).collect::<Vec<_>>();
+    assert_eq!((plays, changed), (vec![Kind::Documentary, Kind::Film], vec![Kind::Documentary, Kind::Unknown]));
+    let read = |offset: u64, bytes: u64| Ok::<_, Infallible>(&record[offset as usize..(offset + bytes) as usize]);
+    let Ok(reasons) = reasons_for_order(&Model::default(), moment, read);
+    for title in reasons.unwrap().titles {
+        let is_told = title.reasons.iter().any(|reason| reason.feature == Feature::Kind);
+        assert!(!is_told || title.item == 0, "{title:?}");
+    }
+}
+
 #[test]
 fn a_model_is_read_strictly() {
     let text = Model::default_text();
@@ -326,7 +365,8 @@ fn a_model_is_read_strictly() {
     assert_eq!(Model::from_text(&format!("{text}\n# a comment\n")), Ok(Model::default()));
     let refused = |text: String| Model::from_text(&text).unwrap_err().to_string();
     let without = |name: &str| text.lines().filter(|line| !line.starts_with(name)).collect::<Vec<_>>().join("\n");
-    for name in Feature::ALL.iter().map(|feature| feature.name()).chain(["bias", "calibration"]) {
+    let needed = Feature::ALL.iter().filter(|feature| **feature != Feature::Kind).map(|feature| feature.name());
+    for name in needed.chain(["bias", "calibration"]) {
         let what = refused(without(name));
         assert!(what.contains(&format!("the model ends without {name}; add its line")), "{what}");
     }

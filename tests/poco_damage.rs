@@ -224,7 +224,8 @@ fn what_a_shorter_block_lacks_is_unknown() {
 
 #[test]
 fn what_a_narrower_element_lacks_is_unknown() {
-    let gallery = records::inline_gallery();
+    let mut gallery = records::inline_gallery();
+    gallery.plays[0].kind = Kind::Special;
     let record = gallery.to_record().unwrap();
     let table = HEAD_BYTES + find("Gallery").unwrap().fields.iter().find(|field| field.name == "plays").unwrap().offset;
     for stride in 1..44 {
@@ -243,6 +244,7 @@ fn what_a_narrower_element_lacks_is_unknown() {
             plays_7_days: if stride >= 13 { whole.plays_7_days } else { 0 },
             plays_30_days: if stride >= 14 { whole.plays_30_days } else { 0 },
             devices: if stride >= 18 { whole.devices } else { [0; 4] },
+            kind: if stride >= 19 { whole.kind } else { Kind::Unknown },
             hours: [0; 24],
         };
         assert_eq!(play, expected, "{stride}");

@@ -20,10 +20,13 @@ import matplotlib.pyplot as plt
 
 HERE = Path(__file__).resolve().parent
 MODEL = HERE.parent.parent / "src/poco/moment/default.model"
-FEATURES = [("age", 12), ("film", 9), ("series", 9), ("left", 6), ("week", 5), ("month", 6), ("hour", 6), ("device", 6)]
-# Looked at here, and in no record: what a title is. See ablations().
-LOOKED_AT = FEATURES + [("kind", 2)]
-OFFSETS = np.cumsum([0] + [bins for _, bins in LOOKED_AT])
+FEATURES = [("age", 12), ("film", 9), ("series", 9), ("left", 6), ("week", 5), ("month", 6), ("hour", 6), ("device", 6), ("kind", 5)]
+OFFSETS = np.cumsum([0] + [bins for _, bins in FEATURES])
+# The numbers of a record. How much more or less than others what is begun of a kind is gone on with is an assumption, like every
+# number of the generator: documentaries are put aside more often, and a special is for one evening.
+FILM, SERIES, DOCUMENTARY, SPECIAL = 1, 2, 3, 4
+KINDS = ["unknown", "film", "series", "documentary", "special"]
+PULL = np.array([0.0, 0.0, 0.2, -0.4, -0.6])
 HOUR_COLUMN = 6
 USED = [column for column, _ in enumerate(FEATURES)]
 PLACES = [(0.5, 0), (0.35, 1), (0.22, 3), (0.1, 6)]
@@ -45,6 +48,9 @@ class Population:
         self.episodes = np.where(self.is_series, catalogue.integers(4, 40, TITLES), 1)
         self.minutes = np.where(self.is_series, catalogue.integers(20, 60, TITLES), catalogue.integers(75, 160, TITLES))
         self.fame = catalogue.pareto(1.2, TITLES) + 0.2
+        # A documentary may have episodes too.
+        drawn, of_one = catalogue.random(TITLES), catalogue.choice([FILM, DOCUMENTARY, SPECIAL], TITLES, p=[0.75, 0.15, 0.1])
+        self.kind = np.where(self.is_series, np.where(drawn < 0.12, DOCUMENTARY, SERIES), of_one)
 
     def sessions(self):
         """Every session after the warm days, with the row as the night's record has it, and what was resumed."""
@@ -65,7 +71,7 @@ class Population:
         quiet_until = 0
         plays = {}  # title -> what is known of it, and the taste that nobody sees
         for day in range(DAYS):
-            night = {title: snapshot(play, START + day * DAY) for title, play in plays.items()}
+            night = {title: snapshot(play, START + day * DAY, self.kind[title]) for title, play in plays.items()}
             if random.random() < 0.02:  # a holiday
                 quiet_until = day + int(random.integers(3, 14))
             weekend = 1.4 if day % 7 in (5, 6) else 1.0
@@ -83,7 +89,7 @@ class Population:
                     out = {"viewer": number, "now": now, "device": said, "titles": titles, "resumed": chosen_at}
                     # The hour as it looks when the record's clock is an hour, or six, from the one of now.
                     away = [[bins(night[title], now + away * HOUR, said)[HOUR_COLUMN] for title in titles] for away in (1, 6)]
-                    out["bins"] = np.array([bins(night[title], now, said) + [int(self.is_series[title])] for title in titles])
+                    out["bins"] = np.array([bins(night[title], now, said) for title in titles])
                     out["hours_away"] = dict(zip((1, 6), map(np.array, away)))
                     out["age"] = np.array([now - night[title]["last_play"] for title in titles])
                     out["first"] = night[titles[0]]
@@ -101,7 +107,7 @@ class Population:
             is_done = play["left"] == 0 and play["fraction"] > 0.93
             habit = play["devices"][device] / max(1, sum(play["devices"])) - 0.4
             away = min(abs(hour - play["last_hour"]), 24 - abs(hour - play["last_hour"]))
-            utility = play["taste"] + patience - days / self.memory_days - self.drift
+            utility = play["taste"] + PULL[self.kind[title]] + patience - days / self.memory_days - self.drift
             utility += self.device_habit * habit - 0.12 * min(away, 6)
             utility += 1.0 if play["left"] and play["fraction"] > 0.9 else 0.0  # the next episode
             utility += 0.8 if play["left"] == 0 and 0.25 < play["fraction"] < 0.9 else 0.0
@@ -146,13 +152,13 @@ def random_gumbel(random):
     return random.gumbel()
 
 
-def snapshot(play, night):
+def snapshot(play, night, kind):
     """A play as the record of this night has it."""
     shares = lambda counts: [round(count / max(1, sum(counts)) * 255) for count in counts]
     within = lambda days: min(255, sum(night - time < days * DAY for time in play["times"]))
     return {"fraction_watched": min(200, round(play["fraction"] * 200)), "last_play": play["last_play"],
             "episodes_left": play["left"], "plays_7_days": within(7), "plays_30_days": within(30),
-            "devices": shares(play["devices"]) + [0], "hours": shares(play["hours"])}
+            "devices": shares(play["devices"]) + [0], "hours": shares(play["hours"]), "kind": KINDS[kind]}
 
 
 def bins(play, now, device):
@@ -164,7 +170,8 @@ def bins(play, now, device):
     return [bits(max(0, now - play["last_play"]) // HOUR, 11), 0 if has_more else eighths, eighths if has_more else 0,
             bits(play["episodes_left"], 5), bits(play["plays_7_days"], 4), bits(play["plays_30_days"], 5),
             share(near) if any(play["hours"]) else 5,
-            share(play["devices"][device]) if device is not None and any(play["devices"]) else 5]
+            share(play["devices"][device]) if device is not None and any(play["devices"]) else 5,
+            KINDS.index(play["kind"])]
 
 
 def one_hot(binned, columns=USED):
@@ -304,9 +311,8 @@ def write_odds(sessions, weights, bias):
 def ablations(training, sessions, weights, bias, random):
     """What a feature is worth: precision@1, reciprocal rank and area under ROC of a model fitted with it or without, less
     those of the model as it is; and what a clock costs that is not that of the record. Intervals as in judge()."""
-    names = [name for name, _ in LOOKED_AT]
-    others = {"with kind": USED + [names.index("kind")]}
-    others.update({f"without {name}": [column for column in USED if names[column] != name] for name in ("hour", "device")})
+    names = [name for name, _ in FEATURES]
+    others = {f"without {name}": [column for column in USED if names[column] != name] for name in ("kind", "hour", "device")}
     fitted = {name: (fit(training, columns), None) for name, columns in others.items()}
     fitted.update({f"{away} h away": ((weights, bias), away) for away in (1, 6)})
     viewer = np.array([session["viewer"] for session in sessions])

@@ -135,6 +135,8 @@ export class PlayView {
   readonly plays: number;
   readonly plays7Days: number;
   readonly plays30Days: number;
+  /** What the title is; a shared gallery says it here before the catalogue is there. */
+  readonly kind: Kind;
   readonly devices: { tv: number; phone: number; web: number; other: number };
   readonly hours: number[];
   toJSON(): unknown;

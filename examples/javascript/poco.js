@@ -728,11 +728,16 @@
         },
         methods: {
             toJSON: function () {
-                return {
+                var told = {
                     card: this.cardIndex, last_play: this.lastPlay, fraction_watched: this.fractionWatched,
                     episodes_left: this.episodesLeft, plays: this.plays, plays_7_days: this.plays7Days,
                     plays_30_days: this.plays30Days, devices: devices(this, 1), hours: hours(this, 1)
                 };
+                // Galleries of before this field do not say it.
+                if (this.kind !== 'unknown') {
+                    told.kind = this.kind;
+                }
+                return told;
             }
         }
     });

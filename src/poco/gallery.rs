@@ -4,7 +4,7 @@
 use super::card::{CARDS_MAX, Card, CardView, Sheet, SheetView, check_cards, check_counts, put_cards, put_sheets};
 use super::error::PocoError;
 use super::record::{Element, List, Record, RecordWriter, check_count, known, number_or_unknown};
-use super::schema::{self, GALLERY, HEAD_BYTES, Layout, RowKind, Table, U24};
+use super::schema::{self, GALLERY, HEAD_BYTES, Kind, Layout, RowKind, Table, U24};
 use std::mem::offset_of;
 
 /// Most rows of a gallery: an order names a row in 16 bits.
@@ -89,6 +89,8 @@ pub struct Play {
     pub plays_30_days: u8,
     /// Share of plays on television, phone, web and others; 255: all.
     pub devices: [u8; 4],
+    /// What the title is. A card says it too, but a gallery of the shared layout has no cards.
+    pub kind: Kind,
     /// Share of plays in each hour of the day (UTC); 255: all.
     pub hours: [u8; 24],
 }
@@ -217,6 +219,7 @@ impl Gallery {
                 plays_7_days: play.plays_7_days,
                 plays_30_days: play.plays_30_days,
                 devices: play.devices,
+                kind: play.kind.number(),
                 reserved: 0,
                 hours: play.hours,
             };
@@ -527,6 +530,7 @@ impl<'a> Element<'a> for Play {
             plays_7_days: play.plays_7_days,
             plays_30_days: play.plays_30_days,
             devices: play.devices,
+            kind: Kind::from_number(play.kind).unwrap_or_default(),
             hours: play.hours,
         })
     }

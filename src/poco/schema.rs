@@ -441,8 +441,10 @@ schema! {
         plays_30_days: u8 = 13,
         /// Share of plays on television, phone, web and others; 255: all.
         devices: [u8; 4] = 14,
+        /// What the title is, so that a gallery without cards says it too.
+        kind: u8 as Kind = 18,
         /// Zero.
-        reserved: u16 = 18,
+        reserved: u8 = 19,
         /// Share of plays in each hour of the day (UTC); 255: all.
         hours: [u8; 24] = 20,
     }

@@ -80,8 +80,8 @@ static void print_gallery(const badger_record *record) {
         }
     }
     for (uint32_t index = 0; badger_element(record, gallery.plays, index, &play, sizeof play); index++) {
-        printf("play %u watched %u at %u left %u plays %u %u %u\n", badger_u24(play.card), play.fraction_watched,
-               play.last_play, play.episodes_left, play.plays, play.plays_7_days, play.plays_30_days);
+        printf("play %u watched %u at %u left %u plays %u %u %u kind %u\n", badger_u24(play.card), play.fraction_watched,
+               play.last_play, play.episodes_left, play.plays, play.plays_7_days, play.plays_30_days, play.kind);
         hexadecimal("devices", play.devices, sizeof play.devices);
         hexadecimal("hours", play.hours, sizeof play.hours);
     }

@@ -40,6 +40,7 @@ pub fn all() -> Vec<Golden> {
         gallery("gallery-shared", &shared_gallery()),
         gallery("gallery-empty", &empty_gallery()),
         gallery("gallery-widest", &widest_gallery()),
+        gallery("gallery-kinds", &kinds_gallery()),
         Golden { name: "catalogue", record: catalogue().to_record().unwrap(), json: catalogue_json(&catalogue()) },
         many(),
     ]
@@ -137,6 +138,7 @@ fn play(card: u32) -> Play {
         plays_7_days: 2,
         plays_30_days: 254,
         devices: [204, 51, 0, 0],
+        kind: Kind::Unknown,
         hours,
     }
 }
@@ -192,6 +194,14 @@ pub fn empty_gallery() -> Gallery {
     Gallery::default()
 }
 
+/// What each kind of title is in its play, where no card says it.
+pub fn kinds_gallery() -> Gallery {
+    let plays = Kind::ALL.iter().zip(0..).map(|(&kind, card)| Play { kind, ..play(card) });
+    let plays: Vec<Play> = plays.map(|play| Play { fraction_watched: 100, ..play }).collect();
+    let items: Vec<_> = plays.iter().map(|play| (play.card, None)).collect();
+    Gallery { rows: vec![row(1, "Go on", RowKind::ContinueWatching, &items)], plays, ..shared_gallery() }
+}
+
 /// Cards beyond 65,535: the third byte of a position counts. Its catalogue does not exist.
 pub fn widest_gallery() -> Gallery {
     Gallery {
@@ -209,6 +219,7 @@ pub fn widest_gallery() -> Gallery {
             plays_7_days: 255,
             plays_30_days: 253,
             devices: [252, 251, 250, 249],
+            kind: Kind::Unknown,
             hours: std::array::from_fn(|hour| 240 - hour as u8),
         }],
         ..Gallery::default()
@@ -297,7 +308,7 @@ fn row_json(row: &Row) -> Value {
 
 fn play_json(play: &Play) -> Value {
     let [tv, phone, web, other] = play.devices;
-    json!({
+    let mut told = json!({
         "card": play.card,
         "last_play": play.last_play,
         "fraction_watched": f64::from(play.fraction_watched) / 200.0,
@@ -307,7 +318,12 @@ fn play_json(play: &Play) -> Value {
         "plays_30_days": play.plays_30_days,
         "devices": { "tv": tv, "phone": phone, "web": web, "other": other },
         "hours": play.hours,
-    })
+    });
+    // The first golden records are of before this field.
+    if play.kind != Kind::Unknown {
+        told["kind"] = play.kind.name().into();
+    }
+    told
 }
 
 fn list<T>(elements: &[T], json: impl Fn(&T) -> Value) -> Vec<Value> {

@@ -16,7 +16,7 @@ const { PocoDataSource } = require('../../examples/javascript/falcor.js');
 const { EXECUTABLE, startBrowser, isDrawn } = require('./support/gallery_page.js');
 
 const ROOT = path.join(__dirname, '../..');
-const { now: NOW, rows: ROWS, row: ROW, viewers: VIEWERS } = JSON.parse(fs.readFileSync(path.join(ROOT, 'tests/moment/viewers.json'), 'utf8'));
+const { now: NOW, rows: ROWS, row: ROW, kinds: KINDS, viewers: VIEWERS } = JSON.parse(fs.readFileSync(path.join(ROOT, 'tests/moment/viewers.json'), 'utf8'));
 const TITLES = 30;
 const { BADGER } = process.env;
 const without = !BADGER ? 'no BADGER, the path of the program' : '';
@@ -50,7 +50,7 @@ function profile(viewer) {
 async function start(t) {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'badger-moment-'));
     const at = (name) => path.join(folder, name);
-    fs.writeFileSync(at('titles.ndjson'), lines(Array.from({ length: TITLES }, (_, index) => ({ id: index + 1, name: `Title ${index + 1}` }))));
+    fs.writeFileSync(at('titles.ndjson'), lines(Array.from({ length: TITLES }, (_, index) => ({ id: index + 1, name: `Title ${index + 1}`, kind: KINDS[index + 1] }))));
     fs.writeFileSync(at('profiles.ndjson'), lines(VIEWERS.map(profile)));
     execFileSync(BADGER, ['pack', 'gallery', '--titles', at('titles.ndjson'), '--profiles', at('profiles.ndjson'), '-o', at('gallery.badger')], { stdio: 'pipe' });
     fs.cpSync(path.join(ROOT, 'examples/honeybadger/page'), at('page'), { recursive: true });

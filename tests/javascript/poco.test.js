@@ -45,7 +45,7 @@ function galleryJson(it) {
         plays: it.plays.map((play) => ({
             card: play.card, last_play: play.last_play, fraction_watched: play.fraction_watched / 200,
             episodes_left: play.episodes_left, plays: play.plays, plays_7_days: play.plays_7_days, plays_30_days: play.plays_30_days,
-            devices: { tv, phone, web, other }, hours: play.hours,
+            devices: { tv, phone, web, other }, hours: play.hours, ...(play.kind && { kind: KINDS[play.kind] }),
         })),
     };
 }

@@ -35,7 +35,8 @@
         month: ['not played this month', 'played once this month', 'played 2 or 3 times this month', 'played 4 to 7 times this month',
             'played 8 to 15 times this month', 'played more than 15 times this month'],
         hour: shares('about this hour', 'its hours are not known'),
-        device: shares('on a device like this', 'the device is not known')
+        device: shares('on a device like this', 'the device is not known'),
+        kind: [null, 'a film', 'a series', 'a documentary', 'a special']
     };
 
     function percent(chance) {

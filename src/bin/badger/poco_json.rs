@@ -1,7 +1,7 @@
 //! Records as JSON: the fields by the names of the schema. A score or an age that nobody knows is null.
 
 use badgerserver::poco::{
-    Card, CatalogueView, GalleryView, ManyView, Play, PocoError, Sheet, Title, TitleView, schema::record_kind,
+    Card, CatalogueView, GalleryView, Kind, ManyView, Play, PocoError, Sheet, Title, TitleView, schema::record_kind,
 };
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -80,7 +80,7 @@ fn gallery(view: &GalleryView<'_>) -> Value {
 
 fn play(play: &Play) -> Value {
     let [tv, phone, web, other] = play.devices;
-    json!({
+    let mut told = json!({
         "card": play.card,
         "last_play": play.last_play,
         "fraction_watched": f64::from(play.fraction_watched) / 200.0,
@@ -90,7 +90,12 @@ fn play(play: &Play) -> Value {
         "plays_30_days": play.plays_30_days,
         "devices": { "tv": tv, "phone": phone, "web": web, "other": other },
         "hours": play.hours,
-    })
+    });
+    // Galleries of before this field do not say it.
+    if play.kind != Kind::Unknown {
+        told["kind"] = play.kind.name().into();
+    }
+    told
 }
 
 fn cards(cards: &[Card]) -> Vec<Value> {

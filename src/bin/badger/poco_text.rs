@@ -3,7 +3,8 @@
 use crate::poco_json::uuid;
 use crate::text::{safe, thousands, utc};
 use badgerserver::poco::{
-    CardView, CatalogueView, GalleryView, Layout, ManyView, Play, PocoError, Title, TitleView, schema::record_kind,
+    CardView, CatalogueView, GalleryView, Kind, Layout, ManyView, Play, PocoError, Title, TitleView,
+    schema::record_kind,
 };
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -123,6 +124,7 @@ fn played(play: &Play) -> String {
     let hours: Vec<String> = hours.collect();
     known(
         [
+            (play.kind != Kind::Unknown).then(|| play.kind.name().to_owned()),
             Some(format!("{} % watched", f64::from(play.fraction_watched) / 2.0)),
             (play.last_play != 0).then(|| format!("last {}", utc(i64::from(play.last_play)))),
             some(play.episodes_left, "episode").map(|episodes| format!("{episodes} left")),

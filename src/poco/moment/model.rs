@@ -57,11 +57,15 @@ features! {
     Hour = "hour" 6,
     /// Share of plays on this device, in fifths; the last bin: unknown.
     Device = "device" 6,
+    /// What the title is: unknown, a film, a series, a documentary, a special.
+    Kind = "kind" 5,
 }
 
 /// Room for the bins of a feature: a power of two, so that a masked bin needs no look at a bound.
 const BINS_MAX: usize = 16;
 const FEATURES: usize = Feature::ALL.len();
+/// What the first models did not have: without its line such a feature says nothing.
+const ADDED: &[Feature] = &[Feature::Kind];
 
 /// Why a text is no model.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,7 +116,7 @@ impl Model {
     /// Reads a model: the first line `badger continue-watching model 1`, then, in any order, `bias W`, for each feature its
     /// name and a weight for each bin, `calibration SLOPE OFFSET`, and lines `place CHANCE POSITION`, the highest chance
     /// first: the row stands at this position (from 0) from this chance on, and behind all others below the last one.
-    /// Behind `#` a line is a comment.
+    /// Behind `#` a line is a comment. `kind` may be left out, as models from before it do: it counts nothing then.
     ///
     /// # Errors
     /// The line, what is wrong with it, and what to do.
@@ -187,8 +191,12 @@ impl Model {
         }
         let missing = |name: &str| wrong(last_line, format!("the model ends without {name}; add its line"));
         let mut factors = [[1.0; BINS_MAX]; FEATURES];
-        for (index, given) in weights.into_iter().enumerate() {
-            factors[index] = given.ok_or_else(|| missing(Feature::ALL[index].name()))?;
+        for (feature, given) in Feature::ALL.iter().zip(weights) {
+            match given {
+                Some(given) => factors[*feature as usize] = given,
+                None if ADDED.contains(feature) => {}
+                None => return Err(missing(feature.name())),
+            }
         }
         let calibration = calibration.ok_or_else(|| missing("calibration"))?;
         let [slope, offset] = calibration;
@@ -208,7 +216,7 @@ impl Model {
     /// The odds that this title is resumed.
     #[inline]
     pub(super) fn odds(&self, play: &schema::Play, sight: &Sight) -> f32 {
-        let Tables { age, watched, left, week, month, hour, device } = &*self.tables;
+        let Tables { age, watched, left, week, month, hour, device, kind } = &*self.tables;
         let near = near(play, sight);
         let hour = if near > 0 || play.hours != [0; 24] { hour[usize::from(near)] } else { hour[UNKNOWN] };
         let device = match sight.device {
@@ -219,7 +227,7 @@ impl Model {
         // In two chains, so that multiplications overlap.
         let past = age[age_bin(play, sight) % BINS_MAX] * week[usize::from(play.plays_7_days)] * watched;
         let rest = month[usize::from(play.plays_30_days)] * left[usize::from(byte(play.episodes_left))];
-        self.base * past * (rest * (hour * device))
+        self.base * past * (rest * (hour * device) * kind[usize::from(play.kind)])
     }
 
     /// The place of a row that is resumed at these odds, none: behind all others; and the chance of it.
@@ -282,6 +290,7 @@ struct Tables {
     month: [f32; 256],
     hour: [f32; UNKNOWN + 1],
     device: [f32; UNKNOWN + 1],
+    kind: [f32; 256],
 }
 
 impl Tables {
@@ -306,6 +315,7 @@ impl Tables {
             month: by(Feature::Month, month_bin),
             hour: shares(Feature::Hour),
             device: shares(Feature::Device),
+            kind: by(Feature::Kind, kind_bin),
         }
     }
 }
@@ -340,6 +350,12 @@ fn month_bin(plays: u32) -> usize {
     bits(plays, Feature::Month.bins() - 1)
 }
 
+/// A kind that a newer version added is not known here.
+fn kind_bin(kind: u32) -> usize {
+    let known = u8::try_from(kind).ok().and_then(schema::Kind::from_number).unwrap_or_default();
+    usize::from(known.number())
+}
+
 /// Bins of a share, of which the one behind them is for what is not known.
 const SHARE_BINS: usize = 5;
 
@@ -368,6 +384,7 @@ struct Bins {
     month: usize,
     hour: usize,
     device: usize,
+    kind: usize,
 }
 
 impl Bins {
@@ -385,6 +402,7 @@ impl Bins {
                 Some(device) if play.devices != [0; 4] => share_bin(u32::from(play.devices[device as usize])),
                 Some(_) | None => SHARE_BINS,
             },
+            kind: kind_bin(u32::from(play.kind)),
         }
     }
 
@@ -401,6 +419,8 @@ impl Bins {
                 Feature::Month => self.month,
                 Feature::Hour => self.hour,
                 Feature::Device => self.device,
+                Feature::Kind if self.kind == 0 => return None,
+                Feature::Kind => self.kind,
             };
             Some((*feature, bin))
         })

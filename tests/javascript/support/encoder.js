@@ -24,7 +24,7 @@ const LAYOUT = {
     Item: [['card', 'u24'], ['match_score', 'u8']],
     Play: [
         ['card', 'u24'], ['fraction_watched', 'u8'], ['last_play', 'u32'], ['episodes_left', 'u16'], ['plays', 'u16'],
-        ['plays_7_days', 'u8'], ['plays_30_days', 'u8'], ['devices', 'bytes', 4], ['reserved', 'u16'], ['hours', 'bytes', 24],
+        ['plays_7_days', 'u8'], ['plays_30_days', 'u8'], ['devices', 'bytes', 4], ['kind', 'u8'], ['reserved', 'u8'], ['hours', 'bytes', 24],
     ],
     Sheet: [['path', 'text'], ['columns', 'u16'], ['rows', 'u16'], ['cell_width', 'u16'], ['cell_height', 'u16']],
     Gallery: [

@@ -58,7 +58,7 @@ function gallery(rows, length, cards, isShared = false) {
         })),
         plays: Array.from({ length: Math.min(cards, 30) }, (_, index) => ({
             card: index, fraction_watched: (index * 13) % 201, last_play: 1750000000 + index, episodes_left: index, plays: index + 1,
-            plays_7_days: 1, plays_30_days: 2, devices: [204, 51, 0, 0], hours: Array.from({ length: 24 }, (__, hour) => hour * 11),
+            plays_7_days: 1, plays_30_days: 2, devices: [204, 51, 0, 0], kind: index % 5, hours: Array.from({ length: 24 }, (__, hour) => hour * 11),
         })),
         sheets: isShared ? [] : SHEETS,
     };

@@ -3,7 +3,7 @@
 use super::profile::{PlayLine, ProfileLine};
 use super::titles::Titles;
 use badgerserver::poco::{
-    Card, Catalogue, Gallery, Item, Layout, Play, PocoError, Row, Sheet, catalogue_hash, catalogue_path,
+    Card, Catalogue, Gallery, Item, Kind, Layout, Play, PocoError, Row, Sheet, catalogue_hash, catalogue_path,
 };
 use std::collections::BTreeMap;
 
@@ -51,7 +51,9 @@ impl Shelf {
             items: row.items.iter().map(|&(card, match_score)| Item { card: deck.number(card), match_score }).collect(),
         });
         let rows = rows.collect();
-        let mut plays: Vec<Play> = profile.plays.iter().map(|line| play(deck.number(line.card), line)).collect();
+        let kind = |card: u32| self.titles.cards.get(card as usize).map_or(Kind::Unknown, |card| card.kind);
+        let play = |line: &PlayLine| play(deck.number(line.card), kind(line.card), line);
+        let mut plays: Vec<Play> = profile.plays.iter().map(play).collect();
         plays.sort_by_key(|play| play.card);
         let (catalogue, catalogue_hash) = self.catalogue.clone().unwrap_or_default();
         let gallery = Gallery {
@@ -73,7 +75,7 @@ impl Shelf {
     }
 }
 
-fn play(card: u32, line: &PlayLine) -> Play {
+fn play(card: u32, kind: Kind, line: &PlayLine) -> Play {
     Play {
         card,
         fraction_watched: line.fraction_watched,
@@ -83,6 +85,7 @@ fn play(card: u32, line: &PlayLine) -> Play {
         plays_7_days: line.plays_7_days,
         plays_30_days: line.plays_30_days,
         devices: line.devices,
+        kind,
         hours: line.hours,
     }
 }
