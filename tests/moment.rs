@@ -67,10 +67,15 @@ fn gallery(plays: &[Play], layout: Layout) -> Gallery {
     }
 }
 
+/// Reads stretches of a record that is in memory.
+fn reader(record: &[u8]) -> impl Fn(u64, u64) -> Result<&[u8], Infallible> {
+    |offset, bytes| Ok(&record[offset as usize..(offset + bytes) as usize])
+}
+
 /// Where the row stands, its titles by their cards, and the chance.
 fn ordered(gallery: &Gallery, moment: Moment) -> (usize, Vec<u32>, f32) {
     let record = gallery.to_record().unwrap();
-    let read = |offset: u64, bytes: u64| Ok::<_, Infallible>(&record[offset as usize..(offset + bytes) as usize]);
+    let read = reader(&record);
     let Ok(made) = order_for_moment(&Model::default(), moment, read);
     let made = made.expect("there is such a row");
     let view = GalleryView::new(&record).unwrap();
@@ -164,7 +169,7 @@ fn why_says_what_the_order_was_made_of() {
     for viewer in viewers().iter().filter(|viewer| !viewer.plays.is_empty()) {
         let gallery = gallery(&viewer.plays, Layout::Shared);
         let record = gallery.to_record().unwrap();
-        let read = |offset: u64, bytes: u64| Ok::<_, Infallible>(&record[offset as usize..(offset + bytes) as usize]);
+        let read = reader(&record);
         let Ok(made) = order_for_moment(&Model::default(), viewer.moment, read);
         let Ok(reasons) = reasons_for_order(&Model::default(), viewer.moment, read);
         let (made, reasons) = (made.unwrap(), reasons.unwrap());
@@ -189,8 +194,7 @@ fn why_says_what_the_order_was_made_of() {
         for title in &reasons.titles {
             let play = viewer.plays[usize::from(title.item)];
             let alone = self::gallery(&[play], Layout::Shared).to_record().unwrap();
-            let read =
-                |offset: u64, bytes: u64| Ok::<_, Infallible>(&alone[offset as usize..(offset + bytes) as usize]);
+            let read = reader(&alone);
             let Ok(alone) = order_for_moment(&Model::default(), viewer.moment, read);
             let chance = f64::from(alone.unwrap().chance());
             let [slope, offset] = calibration();
@@ -226,7 +230,7 @@ fn why_says_what_the_order_was_made_of() {
 fn why_of_bea() {
     let bea = &viewers()[0];
     let record = gallery(&bea.plays, Layout::Shared).to_record().unwrap();
-    let read = |offset: u64, bytes: u64| Ok::<_, Infallible>(&record[offset as usize..(offset + bytes) as usize]);
+    let read = reader(&record);
     let Ok(reasons) = reasons_for_order(&Model::default(), bea.moment, read);
     let value = reasons.unwrap().header_value();
     let document = include_str!("../docs/moment.md").replace('\n', " ");
@@ -338,7 +342,7 @@ fn the_kind_of_a_title_counts() {
     let before = before.expect("models of before kinds are read");
     let mut record = gallery.to_record().unwrap();
     let order = |model: &Model, record: &[u8]| {
-        let read = |offset: u64, bytes: u64| Ok::<_, Infallible>(&record[offset as usize..(offset + bytes) as usize]);
+        let read = reader(&record);
         let Ok(made) = order_for_moment(model, moment, read);
         made.unwrap().to_order().items
     };
@@ -350,7 +354,7 @@ fn the_kind_of_a_title_counts() {
     record[at] = 250;
     let changed = GalleryView::new(&record).unwrap().plays().iter().map(|play| play.kind).collect::<Vec<_>>();
     assert_eq!((plays, changed), (vec![Kind::Documentary, Kind::Film], vec![Kind::Documentary, Kind::Unknown]));
-    let read = |offset: u64, bytes: u64| Ok::<_, Infallible>(&record[offset as usize..(offset + bytes) as usize]);
+    let read = reader(&record);
     let Ok(reasons) = reasons_for_order(&Model::default(), moment, read);
     for title in reasons.unwrap().titles {
         let is_told = title.reasons.iter().any(|reason| reason.feature == Feature::Kind);
