@@ -180,7 +180,8 @@
             plays_7_days: [12, 'u8'],
             plays_30_days: [13, 'u8'],
             devices: [14, 'bytes', 4],
-            reserved: [18, 'u16'],
+            kind: [18, 'u8', 'Kind'],
+            reserved: [19, 'u8'],
             hours: [20, 'bytes', 24]
           }
         },
