@@ -19,8 +19,15 @@ use std::path::{Path, PathBuf};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Sandbox {
-    paths: Vec<(PathBuf, Access)>,
+    paths: Vec<Rule>,
     ports: Vec<u16>,
+}
+
+#[derive(Clone, Debug)]
+struct Rule {
+    path: PathBuf,
+    access: Access,
+    is_needed: bool,
 }
 
 impl Sandbox {
@@ -32,6 +39,12 @@ impl Sandbox {
     /// Files beneath this folder, or this file, may be read.
     pub fn read(self, path: impl Into<PathBuf>) -> Sandbox {
         self.allow(path.into(), Access::Read)
+    }
+
+    /// The same of what comes and goes by itself, such as a sensor: what is not there when the rules begin has none.
+    pub fn read_if_there(mut self, path: impl Into<PathBuf>) -> Sandbox {
+        self.paths.push(Rule { path: path.into(), access: Access::Read, is_needed: false });
+        self
     }
 
     /// Files beneath this folder may be read, written, made and removed. For logs and temporary files.
@@ -51,7 +64,7 @@ impl Sandbox {
     }
 
     fn allow(mut self, path: PathBuf, access: Access) -> Sandbox {
-        self.paths.push((path, access));
+        self.paths.push(Rule { path, access, is_needed: true });
         self
     }
 
@@ -63,8 +76,11 @@ impl Sandbox {
     pub fn enter(&self) -> Result<u32, SandboxError> {
         let version = landlock::version().map_err(SandboxError::Missing)?;
         let rules = Ruleset::new(version).map_err(SandboxError::System)?;
-        for (path, access) in &self.paths {
-            rules.allow(path, *access).map_err(|source| SandboxError::Path { path: path.clone(), source })?;
+        for Rule { path, access, is_needed } in &self.paths {
+            match rules.allow(path, *access) {
+                Err(error) if !is_needed && error.kind() == io::ErrorKind::NotFound => {}
+                result => result.map_err(|source| SandboxError::Path { path: path.clone(), source })?,
+            }
         }
         for port in &self.ports {
             rules.allow_port(*port).map_err(SandboxError::System)?;
@@ -77,8 +93,8 @@ impl Sandbox {
     /// opens it will be told that.
     pub fn allows_reading(&self, path: &Path) -> bool {
         let Ok(real) = path.canonicalize() else { return true };
-        let is_beneath = |rule: &(PathBuf, Access)| {
-            rule.1 != Access::Sockets && rule.0.canonicalize().is_ok_and(|folder| real.starts_with(folder))
+        let is_beneath = |rule: &Rule| {
+            rule.access != Access::Sockets && rule.path.canonicalize().is_ok_and(|folder| real.starts_with(folder))
         };
         self.paths.iter().any(is_beneath)
     }
@@ -119,5 +135,28 @@ impl std::error::Error for SandboxError {
             SandboxError::Missing(error) | SandboxError::System(error) => Some(error),
             SandboxError::Path { source, .. } => Some(source),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rules hold for a thread, so this has one of its own.
+    #[test]
+    fn what_may_be_missing_has_no_rule() {
+        if let Err(error) = landlock::version() {
+            println!("skipped: this kernel has no Landlock: {error}");
+            return;
+        }
+        let gone = std::env::temp_dir().join(format!("badgerserver-sandbox-gone-{}", std::process::id()));
+        let refused = Sandbox::new().read(&gone).enter();
+        assert!(matches!(refused, Err(SandboxError::Path { path, .. }) if path == gone));
+        let enter = move || {
+            Sandbox::new().read_if_there("/proc/self/status").read_if_there(gone).enter().unwrap();
+            assert!(std::fs::read("/proc/self/status").is_ok_and(|bytes| !bytes.is_empty()));
+            assert!(std::fs::read("/etc/hostname").is_err());
+        };
+        std::thread::spawn(enter).join().unwrap();
     }
 }

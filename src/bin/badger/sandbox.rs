@@ -92,10 +92,11 @@ fn rules(needs: &Needs<'_>) -> Sandbox {
         }
     }
     for folder in OF_THE_DEVICE.iter().map(Path::new).filter(|path| needs.tells_of_device && path.exists()) {
-        sandbox = sandbox.read(folder);
+        sandbox = sandbox.read_if_there(folder);
+        // A sensor may go at any time.
         let links = folder.read_dir().into_iter().flatten().flatten();
-        sandbox =
-            links.filter_map(|link| link.path().canonicalize().ok()).fold(sandbox, |sandbox, real| sandbox.read(real));
+        let there = links.filter_map(|link| link.path().canonicalize().ok());
+        sandbox = there.fold(sandbox, |sandbox, real| sandbox.read_if_there(real));
     }
     let names: &[&str] = if has_names { &OF_NAMES } else { &[] };
     let there = OF_THE_MACHINE.iter().chain(names).map(Path::new).filter(|path| path.exists());
