@@ -16,7 +16,7 @@
 # nothing else changes: compiler and linker are unpacked into a folder of their own. Why these: no Debian package has Rust's
 # standard library for musl, so it is compiled here, from the sources that belong to Debian's compiler; zig brings musl itself,
 # a C compiler (zstd in `badger` is C) and a linker for all machines in one package. The first run takes some
-# eight minutes of processor time for each machine.
+# four minutes of processor time for each machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-$PWD/target}
@@ -96,13 +96,18 @@ PYTHON
 with_rust() {
     local root=$home/rust
     local libraries=$root/usr/lib/x86_64-linux-gnu:$root/lib/x86_64-linux-gnu
-    # The standard library is compiled with the program, which only an unstable option does; and no path of this machine gets into
-    # what is built, so that it is the same wherever it is built.
+    # The standard library is compiled with the program, which only an unstable option does.
     env LD_LIBRARY_PATH="$libraries" PATH="$root/usr/bin:$home/zig/cargo_zigbuild-0.24.0.data/scripts:$PATH" \
         CARGO="$root/usr/bin/cargo" RUSTC="$root/usr/bin/rustc" RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$home/target" CARGO_INCREMENTAL=0 \
         CARGO_ZIGBUILD_ZIG_PATH="$home/zig/ziglang/zig" CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER="$home/zig/cc" \
-        RUSTFLAGS="--remap-path-prefix=$PWD=. --remap-path-prefix=$root=/rust --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo ${RUSTFLAGS:-}" \
         "$@"
+}
+
+# What all code is made with: no path of this machine gets into it, so that it is the same wherever it is built; Cargo.toml says what
+# is left out here; and what whoever calls this wants.
+flags() {
+    say "--cfg badger_device --remap-path-prefix=$PWD=. --remap-path-prefix=$home/rust=/rust" \
+        "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo ${RUSTFLAGS:-}"
 }
 
 # Without its reader of debugging information: there is none in these programs, so it would only make them larger.
@@ -122,8 +127,8 @@ triple() {
     esac
 }
 
-# What a machine's code is made of. A panic ends these programs, so nobody walks up their stacks: no tables for that. And the short
-# instructions of ARM take a quarter less room.
+# What a machine's code is made with beside that. A panic ends these programs, so nobody walks up their stacks: no tables for that.
+# And the short instructions of ARM take a quarter less room.
 code() {
     local flags='-C force-unwind-tables=no'
     [[ $1 != armv7 ]] || flags+=' -C target-feature=+thumb-mode'
@@ -138,40 +143,19 @@ for strategy in DFAST GREEDY LAZY LAZY2 BTLAZY2; do
     zstd_flags+=" -DZSTD_EXCLUDE_${strategy}_BLOCK_COMPRESSOR"
 done
 
-# Those whose code is made alike by one cargo, others beside it in a folder of their own: much of the way has work for one core only.
+# All machines by one cargo: what runs here (build scripts, macros) is compiled once, and one machine's code while another has work for
+# one core only. So each has its flags under its own name, which count only where there are none for all.
 build_musl() {
-    local machine thumb=() others=() builders=() builder
+    local machine name variable settings=() targets=()
     for machine in "${machines[@]}"; do
-        case $machine in
-            armv7) thumb+=("$machine") ;;
-            *) others+=("$machine") ;;
-        esac
+        name=$(triple "$machine")
+        variable=${name//-/_}
+        # The start files and libraries are zig's.
+        settings+=("CARGO_TARGET_${variable^^}_RUSTFLAGS=-C link-self-contained=no $(code "$machine") $(flags)")
+        targets+=(--target "$name")
     done
-    if ((${#thumb[@]})); then
-        build_alike "$(folder_of armv7)" "${thumb[@]}" &
-        builders+=($!)
-    fi
-    if ((${#others[@]})); then
-        build_alike "$(folder_of aarch64)" "${others[@]}" &
-        builders+=($!)
-    fi
-    for builder in "${builders[@]}"; do
-        wait "$builder" || die "a program was not built"
-    done
-}
-
-# Where cargo builds for a machine.
-folder_of() { [[ $1-$kind == armv7-musl ]] && say "$home/target-thumb" || say "$home/target"; }
-
-build_alike() {
-    local folder=$1 machine targets=()
-    shift
-    for machine in "$@"; do
-        targets+=(--target "$(triple "$machine")")
-    done
-    # The start files and libraries are zig's.
-    RUSTFLAGS="-C link-self-contained=no $(code "$1")" TARGET_CFLAGS=$zstd_flags with_rust cargo-zigbuild zigbuild \
-        "${standard_library[@]}" --target-dir "$folder" "${targets[@]}" "${what[@]}"
+    TARGET_CFLAGS=$zstd_flags with_rust env -u RUSTFLAGS "${settings[@]}" cargo-zigbuild zigbuild \
+        "${standard_library[@]}" "${targets[@]}" "${what[@]}"
 }
 
 build_android() {
@@ -185,7 +169,7 @@ build_android() {
         settings+=("CC_$variable=$clang" "AR_$variable=$tools/llvm-ar" "CARGO_TARGET_${variable^^}_LINKER=$clang")
         targets+=(--target "$name")
     done
-    with_rust env "${settings[@]}" cargo build "${standard_library[@]}" "${targets[@]}" "${what[@]}"
+    RUSTFLAGS=$(flags) with_rust env "${settings[@]}" cargo build "${standard_library[@]}" "${targets[@]}" "${what[@]}"
 }
 
 # The library for Android's targets, up to the linker, which only an NDK has. (The programs need an NDK before that: zstd is C.)
@@ -194,14 +178,14 @@ check_android() {
     for machine in "${machines[@]}"; do
         targets+=(--target "$(triple "$machine" android)")
     done
-    with_rust cargo check "${standard_library[@]}" --locked --profile device --lib "${targets[@]}"
+    RUSTFLAGS=$(flags) with_rust cargo check "${standard_library[@]}" --locked --profile device --lib "${targets[@]}"
 }
 
 # They unwind, as tests do; the package has nothing but them (tests/bare.py).
 build_tests() {
     local package=$home/package built
     python3 tests/bare.py "$package"
-    built=$(cd "$package" && RUSTFLAGS='-C link-self-contained=no' with_rust cargo-zigbuild test -Zbuild-std=std,panic_unwind,test \
+    built=$(cd "$package" && RUSTFLAGS="-C link-self-contained=no $(flags)" with_rust cargo-zigbuild test -Zbuild-std=std,panic_unwind,test \
         --config profile.dev.debug=0 --target x86_64-unknown-linux-musl --no-run --test wire --message-format=json-render-diagnostics |
         python3 -c 'import json, sys
 for line in sys.stdin:
@@ -257,7 +241,7 @@ kind=musl
 built=()
 for machine in "${machines[@]}"; do
     mkdir -p "$out/$machine-$kind"
-    from=$(folder_of "$machine")/$(triple "$machine" "$kind")/device
+    from=$home/target/$(triple "$machine" "$kind")/device
     cp "$from/badger" "$from/examples/honeybadger" "$from/examples/files" "$out/$machine-$kind/"
     built+=("$out/$machine-$kind"/{badger,honeybadger,files})
 done

@@ -30,6 +30,9 @@ def bare(text):
     for name, lines in sections(text):
         if name in ("[[bin]]", "[[test]]", "[[bench]]", "[[example]]") or name.startswith("[profile.device"):
             continue
+        # Those of benchmarks: no test names them.
+        if name.startswith("[target.") and name.endswith(".dev-dependencies]"):
+            continue
         if name == "[dev-dependencies]":
             lines = lines[:1] + [line for line in lines[1:] if line.split("=")[0].strip() in DEPENDENCIES]
             if len(lines) != 1 + len(DEPENDENCIES):
