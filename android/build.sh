@@ -154,7 +154,7 @@ build_musl() {
         settings+=("CARGO_TARGET_${variable^^}_RUSTFLAGS=-C link-self-contained=no $(code "$machine") $(flags)")
         targets+=(--target "$name")
     done
-    TARGET_CFLAGS=$zstd_flags with_rust env -u RUSTFLAGS "${settings[@]}" cargo-zigbuild zigbuild \
+    TARGET_CFLAGS=$zstd_flags with_rust env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS "${settings[@]}" cargo-zigbuild zigbuild \
         "${standard_library[@]}" "${targets[@]}" "${what[@]}"
 }
 

@@ -331,8 +331,6 @@ fn damaged_records_have_an_order_or_none() {
 /// What is alike but for its kind, and a model of before kinds.
 #[test]
 fn the_kind_of_a_title_counts() {
-    let weight = |kind: Kind| weights(Feature::Kind)[usize::from(kind.number())];
-    assert!(weight(Kind::Film) > weight(Kind::Documentary));
     let of = |card, kind| Play { kind, ..play(card, 20, 100, 0) };
     let gallery = gallery(&[of(1, Kind::Documentary), of(2, Kind::Film)], Layout::Shared);
     let moment = Moment { now: NOW, device: None };
@@ -351,9 +349,10 @@ fn the_kind_of_a_title_counts() {
     record[at] = 250;
     let kinds: Vec<Kind> = GalleryView::new(&record).unwrap().plays().iter().map(|play| play.kind).collect();
     assert_eq!(kinds, [Kind::Documentary, Kind::Unknown]);
-    let Ok(reasons) = reasons_for_order(&Model::default(), moment, reader(&record));
+    let steep = Model::from_text(&(lines.join("\n") + "\nkind 9 0 0 9 0")).unwrap();
+    let Ok(reasons) = reasons_for_order(&steep, moment, reader(&record));
     for title in reasons.unwrap().titles {
-        assert!(title.item == 0 || title.reasons.iter().all(|it| it.feature != Feature::Kind), "{title:?}");
+        assert_eq!(title.reasons.iter().any(|it| it.feature == Feature::Kind), title.item == 0, "{title:?}");
     }
 }
 

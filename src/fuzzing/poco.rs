@@ -43,7 +43,7 @@ pub(super) fn poco_seeds() -> Vec<Vec<u8>> {
         cards: (1..4).map(card).collect(),
         sheets: sheets.clone(),
         rows: rows.clone(),
-        plays: vec![Play { card: 1, plays: 3, fraction_watched: 100, ..Play::default() }],
+        plays: vec![Play { card: 1, plays: 3, fraction_watched: 100, kind: Kind::Series, ..Play::default() }],
         ..Gallery::default()
     };
     let shared = Gallery {

@@ -13,6 +13,7 @@
 use super::field::Struct;
 use super::order::{Order, write_header_value};
 use super::schema::{self, GALLERY, HEAD_BYTES, MAJOR, RecordHead, RowKind, Table};
+use bytemuck::Zeroable;
 
 mod model;
 mod why;
@@ -223,10 +224,10 @@ impl<'r> Look<'r> {
     fn order(&self, model: &Model) -> MomentOrder {
         let mut made = MomentOrder::new(self.row);
         let finder = Finder::new(self.plays);
-        let mut any = 1.0_f32;
+        let (mut any, mut spare) = (1.0_f32, schema::Play::zeroed());
         for (position, item) in (0..).zip(self.items.all::<schema::Item>()) {
-            let Some(play) = finder.play_of(item.card.get()) else { continue };
-            let odds = model.odds(&play, &self.sight);
+            let Some(play) = finder.play_of(item.card.get(), &mut spare) else { continue };
+            let odds = model.odds(play, &self.sight);
             any *= 1.0 + odds;
             made.take(odds, position);
         }
@@ -281,8 +282,20 @@ impl<'r> Elements<'r> {
         }
     }
 
-    fn play_at(self, index: usize) -> Option<schema::Play> {
-        Some(schema::Play::read(self.bytes.get(index * self.stride..(index + 1) * self.stride)?))
+    /// A play where it lies, as those of a record in a pack can be read: a copy took a third of what a title takes. One that lies
+    /// otherwise, or is of fewer fields than this version knows, is read into `spare`.
+    #[inline]
+    fn play_at<'s>(self, index: usize, spare: &'s mut schema::Play) -> Option<&'s schema::Play>
+    where
+        'r: 's,
+    {
+        let bytes = self.bytes.get(index * self.stride..(index + 1) * self.stride)?;
+        let known = bytes.get(..schema::Play::SCHEMA.bytes);
+        if let Some(play) = known.and_then(|known| bytemuck::try_from_bytes(known).ok()) {
+            return Some(play);
+        }
+        *spare = schema::Play::read(bytes);
+        Some(spare)
     }
 
     /// The position of a card's play: a binary search, since plays are sorted by card.
@@ -318,7 +331,10 @@ impl<'r> Finder<'r> {
     }
 
     #[inline]
-    fn play_of(&self, card: u32) -> Option<schema::Play> {
+    fn play_of<'s>(&self, card: u32, spare: &'s mut schema::Play) -> Option<&'s schema::Play>
+    where
+        'r: 's,
+    {
         let mut index = usize::from(self.hints[card as usize % HINTS]);
         if self.plays.card_at(index) != card {
             index = self.plays.search(card);
@@ -326,6 +342,6 @@ impl<'r> Finder<'r> {
                 return None;
             }
         }
-        self.plays.play_at(index)
+        self.plays.play_at(index, spare)
     }
 }

@@ -119,6 +119,13 @@ test('every viewer has the row where the document says, in the page', { skip: wi
     }
 });
 
+test('the page has a word for each bin of each feature of the model', () => {
+    const { WORDS } = require('../../examples/honeybadger/page/why.js').Why;
+    const lines = fs.readFileSync(path.join(ROOT, 'src/poco/moment/default.model'), 'utf8').split('\n').map((line) => line.split(' '));
+    const features = lines.filter(([name]) => /^[a-z]+$/.test(name) && !['badger', 'bias', 'calibration', 'place'].includes(name));
+    assert.deepEqual(features.map(([name, ...weights]) => [name, weights.length]), Object.entries(WORDS).map(([name, words]) => [name, words.length]));
+});
+
 test('falcor says why when it is asked', { skip: without || false }, async (t) => {
     const [base, said] = [await start(t), table()];
     for (const viewer of VIEWERS) {

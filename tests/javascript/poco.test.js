@@ -175,6 +175,8 @@ test('words of a newer version read as unknown', () => {
     assert.equal(Badger.decode(record('Title', { id: 1, kind: 200 })).kind, 'unknown');
     const gallery = Badger.decode(record('Gallery', { layout: 1, rows: [{ id: 1, kind: 99 }] }));
     assert.equal(gallery.row(0).kind, 'other');
+    const play = Badger.decode(record('Gallery', { layout: 2, plays: [{ kind: 99 }] })).play(0);
+    assert.deepEqual([play.kind, 'kind' in play.toJSON()], ['unknown', false]);
 });
 
 test('a record lies anywhere in a larger buffer', () => {

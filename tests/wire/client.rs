@@ -26,7 +26,7 @@ pub(crate) struct Client {
     pub(crate) stream: Stream,
     /// Bytes that came and were not read as an answer yet.
     buffer: Vec<u8>,
-    /// Where a read puts them: zeroed once, which for 256 KiB before each read was most of what these tests took.
+    /// Where a read puts them. Zeroed once: to do it before each read would take longer than most tests.
     room: Vec<u8>,
     /// Most bytes of one read.
     pub(crate) read_bytes: usize,

@@ -91,7 +91,7 @@ fn rules(needs: &Needs<'_>) -> Sandbox {
             has_names |= address.parse::<SocketAddr>().is_err();
         }
     }
-    for folder in OF_THE_DEVICE.iter().map(Path::new).filter(|path| needs.tells_of_device && path.exists()) {
+    for folder in OF_THE_DEVICE.iter().map(Path::new).filter(|_| needs.tells_of_device) {
         sandbox = sandbox.read_if_there(folder);
         // A sensor may go at any time.
         let links = folder.read_dir().into_iter().flatten().flatten();
@@ -99,8 +99,7 @@ fn rules(needs: &Needs<'_>) -> Sandbox {
         sandbox = there.fold(sandbox, |sandbox, real| sandbox.read_if_there(real));
     }
     let names: &[&str] = if has_names { &OF_NAMES } else { &[] };
-    let there = OF_THE_MACHINE.iter().chain(names).map(Path::new).filter(|path| path.exists());
-    there.fold(sandbox, |sandbox, path| sandbox.read(path))
+    OF_THE_MACHINE.iter().chain(names).fold(sandbox, |sandbox, path| sandbox.read_if_there(path))
 }
 
 fn folder_of(path: &Path) -> PathBuf {

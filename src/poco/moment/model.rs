@@ -64,6 +64,7 @@ features! {
 /// Room for the bins of a feature: a power of two, so that a masked bin needs no look at a bound.
 const BINS_MAX: usize = 16;
 const FEATURES: usize = Feature::ALL.len();
+const _: () = assert!(schema::Kind::ALL.len() == Feature::Kind.bins(), "each kind of title has a bin");
 /// What the first models did not have: without its line such a feature says nothing.
 const ADDED: &[Feature] = &[Feature::Kind];
 

@@ -9,7 +9,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+use super::super::schema;
 use super::{Finder, Look, Model, Moment, Reason};
+use bytemuck::Zeroable;
 use std::fmt::Write;
 
 /// The name of the header.
@@ -107,9 +109,10 @@ impl Look<'_> {
         let made = self.order(model);
         let finder = Finder::new(self.plays);
         let titles = made.best[..made.best_count].iter().take(TITLES_MAX).filter_map(|scored| {
-            let item = self.items.all::<crate::poco::schema::Item>().nth(usize::from(scored.position()))?;
-            let play = finder.play_of(item.card.get())?;
-            let mut reasons = model.reasons(&play, &self.sight);
+            let item = self.items.all::<schema::Item>().nth(usize::from(scored.position()))?;
+            let mut spare = schema::Play::zeroed();
+            let play = finder.play_of(item.card.get(), &mut spare)?;
+            let mut reasons = model.reasons(play, &self.sight);
             reasons.truncate(FEATURES_MAX);
             let odds = scored.odds();
             let chance = if odds.is_finite() { odds / (1.0 + odds) } else { 1.0 };
