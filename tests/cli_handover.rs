@@ -244,9 +244,18 @@ fn a_service_managers_sockets_are_found_by_their_names() {
     assert!(addresses.map(get).iter().all(|answer| answer.ends_with("hello")));
 
     let (mut one, addresses) = start("site --workers 1 --listen systemd:admin --listen 127.0.0.1:0");
-    one.wait_for("badger: systemd:web was handed over and is closed: no --listen names it");
-    one.wait_for(&format!("listening on http://{} ", addresses[1]));
-    one.wait_for("listening on http://127.0.0.1:");
+    // What is said on stderr is written by a thread, and what is said on stdout comes by the same pipe here: in any order.
+    let mut missing = vec![
+        "badger: systemd:web was handed over and is closed: no --listen names it".to_owned(),
+        format!("listening on http://{} ", addresses[1]),
+        "listening on http://127.0.0.1:".to_owned(),
+    ];
+    while !missing.is_empty() {
+        let line = one.wait_for("");
+        if let Some(found) = missing.iter().position(|what| line.contains(what)) {
+            missing.remove(found);
+        }
+    }
     assert!(get(addresses[1]).ends_with("hello"));
 
     let (mut none, _) = start("site --workers 1 --listen systemd:other");
