@@ -98,7 +98,9 @@ fn two_listeners_serve_at_once(stage: &Stage) {
 }
 
 fn two_workers_share_a_listener(stage: &Stage) {
-    // The handler holds its worker until another one has come to it, so a second client can only be served by another.
+    // The handler holds its worker until another one has come to it, so only another can serve a second client. Which worker is told of
+    // a connection is the kernel's choice: by io_uring one that is held may be, if the other was late to ask, and the next
+    // connection goes to the other. So clients come until both workers have.
     let seen: Arc<(Mutex<Vec<String>>, Condvar)> = Arc::default();
     let router = {
         let seen = Arc::clone(&seen);
@@ -117,12 +119,22 @@ fn two_workers_share_a_listener(stage: &Stage) {
     first.send(request("GET", "/", "").as_bytes());
     let names = seen.0.lock().unwrap();
     drop(seen.1.wait_timeout_while(names, LIMIT, |names| names.is_empty()).unwrap());
-    let mut second = server.connect();
-    assert_eq!(second.get("/").body, b"x");
-    assert_eq!(first.answer("GET").unwrap().body, b"x");
-    let mut names = seen.0.lock().unwrap().clone();
-    names.sort();
-    assert_eq!(names, ["badger-0", "badger-1"]);
+    let mut clients = vec![first];
+    let names = loop {
+        assert!(clients.len() < 10, "one worker has all connections");
+        let mut next = server.connect();
+        next.send(request("GET", "/", "").as_bytes());
+        clients.push(next);
+        let is_one = |names: &mut Vec<String>| names.iter().all(|name| *name == names[0]);
+        let (names, waited) = seen.1.wait_timeout_while(seen.0.lock().unwrap(), LIMIT / 20, is_one).unwrap();
+        if !waited.timed_out() {
+            break names.clone();
+        }
+    };
+    for client in &mut clients {
+        assert_eq!(client.answer("GET").unwrap().body, b"x");
+    }
+    assert!(["badger-0", "badger-1"].iter().all(|name| names.iter().any(|seen| seen == name)), "{names:?}");
 }
 
 fn what_cannot_be_listened_on_is_an_error(stage: &Stage) {
