@@ -1,11 +1,12 @@
 //! A small blocking client whose reader believes nothing: every head is checked to the letter.
 
 use crate::stage::LIMIT;
+use crate::system;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A connection of either kind.
 pub(crate) enum Stream {
@@ -111,6 +112,15 @@ impl Client {
 
     pub(crate) fn try_send(&mut self, bytes: &[u8]) -> io::Result<()> {
         either!(&mut self.stream, socket => socket.write_all(bytes))
+    }
+
+    /// Waits until the server's system has all that was sent.
+    pub(crate) fn wait_until_acknowledged(&self) {
+        let start = Instant::now();
+        while either!(&self.stream, socket => system::unacknowledged(socket)) > 0 {
+            assert!(start.elapsed() < LIMIT, "what was sent does not arrive");
+            std::thread::yield_now();
+        }
     }
 
     pub(crate) fn shutdown_sending(&mut self) {

@@ -26,6 +26,14 @@ pub(crate) fn set_option(socket: &impl AsRawFd, level: c_int, name: c_int, value
     Ok(())
 }
 
+/// Bytes that were sent and are not acknowledged yet (TIOCOUTQ).
+pub(crate) fn unacknowledged(socket: &impl AsRawFd) -> c_int {
+    let mut bytes = 0;
+    // SAFETY: the call writes an int.
+    checked(unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) }).unwrap();
+    bytes
+}
+
 fn inet(address: SocketAddrV4) -> libc::sockaddr_in {
     libc::sockaddr_in {
         sin_family: libc::AF_INET as libc::sa_family_t,
