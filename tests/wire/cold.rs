@@ -7,6 +7,7 @@ use crate::system;
 use badgerserver::pack::Encoding::Identity;
 use badgerserver::pack::Entry;
 use badgerserver::{Pack, Router, Stats};
+use memchr::memmem;
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,6 +27,8 @@ const FILES: [usize; 2] = [1_100_000, 2_500_000];
 struct Site {
     folder: Folder,
     packed: Vec<Vec<u8>>,
+    /// Where each of those begins in the pack.
+    offsets: Vec<u64>,
     files: Vec<Vec<u8>>,
     /// Everything, to be evicted.
     open: Vec<File>,
@@ -54,7 +57,9 @@ impl Site {
             entries.insert(0, entry(("/before", &before[..])));
             entries.push(entry(("/behind", &behind[..])));
         }
-        let mut paths = vec![folder.write("content.badger", &pack_bytes(&entries))];
+        let pack = pack_bytes(&entries);
+        let offsets = packed.iter().map(|content| memmem::find(&pack, content).unwrap() as u64).collect();
+        let mut paths = vec![folder.write("content.badger", &pack)];
         std::fs::create_dir(folder.path().join("files")).unwrap();
         paths.extend(files.iter().map(|bytes| folder.write(&format!("files/{}", bytes.len()), bytes)));
         let open: Vec<File> = paths.iter().map(|path| File::open(path).unwrap()).collect();
@@ -65,7 +70,7 @@ impl Site {
                 return None;
             }
         }
-        Some(Site { folder, packed, files, open })
+        Some(Site { folder, packed, offsets, files, open })
     }
 
     fn router(&self) -> Router {
@@ -149,9 +154,12 @@ fn evicted_before_it_is_mapped(stage: &Stage) {
     // What opening the pack touches, and what the kernel reads around that, is far from the payloads.
     let Some(site) = Site::within(Some(noise(1, 12 << 20))) else { return };
     // A longer one is checked by a task wherever it is.
-    for (path, content) in site.paths().into_iter().filter(|path| path.1.len() <= 256 * 1024) {
+    for ((path, content), &offset) in site.paths().into_iter().zip(&site.offsets) {
+        if content.len() > 256 * 1024 {
+            continue;
+        }
         let router = site.router();
-        site.evict();
+        system::evict_all_of(&site.open[0], offset, content.len());
         let running = stage.serve(router);
         ask(&mut running.connect(), &path, content);
         let stats = running.until(&format!("cold checks of {path}"), |stats| cold(stats) > 0);

@@ -1,11 +1,15 @@
 //! The few system calls that the standard library has no name for. Each block is one call.
 
+use crate::stage::until;
 use std::ffi::c_int;
 use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::time::Duration;
+
+/// No machine's pages are larger.
+const PAGE_BYTES_MAX: u64 = 64 * 1024;
 
 fn checked(result: c_int) -> io::Result<c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
@@ -155,6 +159,33 @@ pub(crate) fn tells_residency(file: &File) -> bool {
         evict(file);
         is_in_memory(file) == Some(false)
     })
+}
+
+/// Whether any page of these bytes of a file is in memory. `offset` is at a boundary of pages. Read ahead counts from its
+/// beginning; the question begins none.
+fn is_partly_in_memory(file: &File, offset: u64, len: usize) -> bool {
+    let at = libc::off_t::try_from(offset).unwrap();
+    // SAFETY: a new mapping wherever the kernel likes, which nobody reads.
+    let start =
+        unsafe { libc::mmap(std::ptr::null_mut(), len, libc::PROT_READ, libc::MAP_SHARED, file.as_raw_fd(), at) };
+    assert!(start != libc::MAP_FAILED, "{}", io::Error::last_os_error());
+    let mut pages = vec![0_u8; len.div_ceil(4096)];
+    // SAFETY: those bytes are mapped, and `pages` has one byte for each of their pages, which are no smaller than 4096.
+    let result = checked(unsafe { libc::mincore(start, len, pages.as_mut_ptr()) });
+    // SAFETY: mapped above, and nothing points into it.
+    checked(unsafe { libc::munmap(start, len) }).unwrap();
+    result.unwrap();
+    pages.iter().any(|page| page & 1 == 1)
+}
+
+/// Evicts a file until these bytes of it are gone: pages that are being read ahead stay until they have come, and those
+/// that a server had mapped until it has ended.
+pub(crate) fn evict_all_of(file: &File, offset: u64, len: usize) {
+    let before = offset % PAGE_BYTES_MAX;
+    until(&format!("{len} bytes at {offset} out of memory"), || {
+        evict(file);
+        !is_partly_in_memory(file, offset - before, len + before as usize)
+    });
 }
 
 /// While it lives, this process is nobody's.
