@@ -1,5 +1,5 @@
-//! The order of a gallery for the moment, from outside: eight viewers that the documents name, the arithmetic of the fit,
-//! requests, and records that are damaged.
+//! The order of a gallery for the moment, from outside: eight viewers that the documents name, the arithmetic of the fit
+//! (`tests/moment/odds.rs`), requests, and records that are damaged.
 
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
 use badgerserver::poco::moment::{
@@ -12,6 +12,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::Cursor;
+
+#[path = "moment/odds.rs"]
+mod odds;
 
 /// A Wednesday, 20:00 UTC.
 const NOW: u32 = 1_790_020_800;
@@ -252,35 +255,6 @@ fn weights(feature: Feature) -> Vec<f32> {
     let start = format!("{} ", feature.name());
     let line = Model::default_text().lines().find_map(|line| line.strip_prefix(&start)).unwrap();
     line.split(' ').map(|number| number.parse().unwrap()).collect()
-}
-
-/// The script's arithmetic and this one agree on plays that the script wrote down.
-#[test]
-fn odds_are_those_of_the_fit() {
-    let cases: Vec<Value> = serde_json::from_str(include_str!("../docs/moment/odds.json")).unwrap();
-    assert!(cases.len() >= 30);
-    let [slope, offset] = calibration();
-    for case in cases {
-        let (written, number) = (&case["play"], |value: &Value| value.as_u64().unwrap());
-        let bytes = |value: &Value| value.as_array().unwrap().iter().map(|it| number(it) as u8).collect::<Vec<u8>>();
-        let play = Play {
-            card: 1,
-            fraction_watched: number(&written["fraction_watched"]) as u8,
-            last_play: number(&written["last_play"]) as u32,
-            episodes_left: number(&written["episodes_left"]) as u16,
-            plays: 1,
-            plays_7_days: number(&written["plays_7_days"]) as u8,
-            plays_30_days: number(&written["plays_30_days"]) as u8,
-            devices: bytes(&written["devices"]).try_into().unwrap(),
-            kind: Kind::from_name(written["kind"].as_str().unwrap()).unwrap(),
-            hours: bytes(&written["hours"]).try_into().unwrap(),
-        };
-        let device = case["device"].as_str().map(|name| Device::from_name(name).unwrap());
-        let moment = Moment { now: number(&case["now"]) as u32, device };
-        let chance = f64::from(ordered(&Gallery { made_at: 0, ..gallery(&[play], Layout::Shared) }, moment).2);
-        let logit = ((chance / (1.0 - chance)).ln() - offset) / slope;
-        assert!((logit - case["logit"].as_f64().unwrap()).abs() < 2e-3, "{logit} for {case}");
-    }
 }
 
 #[test]

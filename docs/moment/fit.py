@@ -7,6 +7,7 @@
 Writes src/poco/moment/default.model, docs/moment/report.json and docs/moment/*.png. Its features are those of
 src/poco/moment/model.rs, bin for bin; tests/moment.rs compares the two on docs/moment/odds.json, which is written here.
 """
+import itertools
 import json
 from pathlib import Path
 
@@ -28,6 +29,8 @@ FILM, SERIES, DOCUMENTARY, SPECIAL = 1, 2, 3, 4
 KINDS = ["unknown", "film", "series", "documentary", "special"]
 PULL = np.array([0.0, 0.0, 0.2, -0.4, -0.6])
 HOUR_COLUMN = 6
+NAMED = 16  # titles that an order names
+DEVICES = ["tv", "phone", "web"]
 USED = [column for column, _ in enumerate(FEATURES)]
 PLACES = [(0.5, 0), (0.35, 1), (0.22, 3), (0.1, 6)]
 HOUR, DAY = 3600, 86_400
@@ -75,8 +78,9 @@ class Population:
             if random.random() < 0.02:  # a holiday
                 quiet_until = day + int(random.integers(3, 14))
             weekend = 1.4 if day % 7 in (5, 6) else 1.0
-            for _ in range(0 if day < quiet_until else random.poisson(rate * weekend)):
-                hour = (random.normal(evening, 1.8) if random.random() < 0.75 else random.uniform(7, 23)) % 24
+            count = 0 if day < quiet_until else random.poisson(rate * weekend)
+            hours = [(random.normal(evening, 1.8) if random.random() < 0.75 else random.uniform(7, 23)) % 24 for _ in range(count)]
+            for hour in sorted(hours):  # what a session finds is what those before it left
                 now = int(START + day * DAY + hour * HOUR)
                 is_commute = hour < 9 or 16 < hour < 18
                 shares = devices * (np.array([0.2, 4.0, 1.0]) if is_commute else np.array([2.5, 0.6, 0.8]))
@@ -125,6 +129,7 @@ class Population:
             plays[title] = {"taste": random.normal(-0.6, 1.1), "fraction": 0.0, "left": left, "times": [], "last_play": now,
                             "devices": [0, 0, 0], "hours": [0] * 24, "last_hour": hour}
         play = plays[title]
+        assert play["last_play"] <= now, "sessions are played in the order of time"
         watched = random.gamma(2.0, 25.0) * (1.2 if device == 0 else 0.6)
         while watched > 0:
             need = (1.0 - play["fraction"]) * self.minutes[title]
@@ -240,7 +245,9 @@ def judge(sessions, weights, bias, slope, offset, random):
     for _ in range(300):
         chosen = random.integers(0, len(viewers), len(viewers))
         draws.append(figures(rows[np.concatenate([of_viewer[place] for place in chosen])]))
-    report = {"viewers": len(viewers), "sessions": len(rows), "resumed": round(float(rows[:, 1].mean()), 3)}
+    resumes = rows[:, 1] == 1
+    report = {"viewers": len(viewers), "sessions": len(rows), "resumes": int(resumes.sum()), "resumed": round(float(resumes.mean()), 3),
+              "resumed_behind_the_named": round(float(np.mean(rows[resumes, 5] > NAMED)), 4)}
     interval = lambda values: [round(float(value), 3) for value in np.percentile(values, [2.5, 97.5])]
     for index, name in enumerate(["precision_at_1", "recall_at_3", "mean_reciprocal_rank", "roc_area_of_placement"]):
         report[name] = {}
@@ -299,18 +306,69 @@ def write_model(weights, bias, slope, offset):
     MODEL.write_text("\n".join(lines) + "\n")
 
 
+def at_the_edges(plays):
+    """(now, device, play) at both ends of each bin of each feature: plays of people, given in turn, of which each is changed in
+    what one feature looks at. Some of it no one of this generator does, such as a play whose hours are not known."""
+    numbers = lambda bins: sorted({end for bit in range(bins - 1) for end in ((1 << bit) - 1, 1 << bit)})
+    eighths = [watched for eighth in range(9) for watched in (eighth * 25 - 1, eighth * 25) if watched >= 0]
+    shares = [0, 51, 52, 102, 103, 153, 154, 204, 205, 255]
+    count = dict(FEATURES)
+    for hours, seconds in itertools.product(numbers(count["age"]), (0, HOUR - 1)):
+        now, device, play = next(plays)
+        yield now, device, {**play, "last_play": now - hours * HOUR - seconds}
+    for at in (0, HOUR):  # not known, and by a clock that is behind
+        now, device, play = next(plays)
+        yield now, device, {**play, "last_play": at and now + at}
+    for left, watched in itertools.product((0, 3), eighths):
+        now, device, play = next(plays)
+        yield now, device, {**play, "episodes_left": left, "fraction_watched": watched}
+    for name, field, most in (("left", "episodes_left", 65_535), ("week", "plays_7_days", 255), ("month", "plays_30_days", 255)):
+        for number in [*numbers(count[name]), most]:
+            now, device, play = next(plays)
+            yield now, device, {**play, field: number}
+    # An hour of the day, the hour of the play less that one, its share; the other plays were half a day away.
+    near = [(None, 0, share) for share in shares] + [(hour, away, 255) for hour in (0, 23) for away in (-1, 0, 1)]
+    for wanted, away, share in near:
+        now, device, play = next(plays)
+        hour = now // HOUR % 24 if wanted is None else wanted
+        hours = [0] * 24
+        hours[(hour + away) % 24], hours[(hour + 12) % 24] = share, 255 - share
+        yield now // DAY * DAY + hour * HOUR + now % HOUR, device, {**play, "hours": hours}
+    for hours in ([0] * 24, [86] * 24):  # not known, and rounded up to more than all
+        now, device, play = next(plays)
+        yield now, device, {**play, "hours": hours}
+    for (device, _), share in itertools.product(enumerate(DEVICES), shares):
+        now, _, play = next(plays)
+        devices = [0, 0, 0, 255 - share]
+        devices[device] = share
+        yield now, device, {**play, "devices": devices}
+    for device, devices in ((None, [255, 0, 0, 0]), (0, [0] * 4), (None, [0] * 4)):
+        now, _, play = next(plays)
+        yield now, device, {**play, "devices": devices}
+    for kind in KINDS:
+        now, device, play = next(plays)
+        yield now, device, {**play, "kind": kind}
+
+
 def write_odds(sessions, weights, bias):
-    """Some plays with the odds that they have here, for the program's own arithmetic to be compared with."""
-    cases = []
-    for session in sessions[::max(1, len(sessions) // 40)][:40]:
-        cases.append({"now": session["now"], "device": ["tv", "phone", "web", None][3 if session["device"] is None else session["device"]], "play": session["first"],
-                      "logit": round(float(logits(weights, bias, session)[0]), 4)})
-    (HERE / "odds.json").write_text(json.dumps(cases, indent=1) + "\n")
+    """Some plays with the bins and the odds that they have here, for the program's own arithmetic to be compared with: forty
+    as people have them, and the edges of all bins."""
+    odds = lambda now, device, play: logits(weights, bias, {"bins": np.array([bins(play, now, device)])})[0]
+    drawn = [(session["now"], session["device"], session["first"]) for session in sessions[::max(1, len(sessions) // 40)][:40]]
+    # The chance that the program says of a title that nobody wants has no digits left to be compared.
+    wanted = itertools.cycle([moment for moment in drawn if odds(*moment) > -3])
+    cases = [{"now": now, "device": None if device is None else DEVICES[device], "play": play, "bins": bins(play, now, device),
+              "logit": round(float(odds(now, device, play)), 4)} for now, device, play in [*drawn, *at_the_edges(wanted)]]
+    for column, (name, count) in enumerate(FEATURES):
+        lacking = set(range(count)) - {case["bins"][column] for case in cases}
+        assert not lacking, f"odds.json has no play in the bins {lacking} of {name}, so nothing would compare them"
+    (HERE / "odds.json").write_text("[\n" + ",\n".join(map(json.dumps, cases)) + "\n]\n")
 
 
 def ablations(training, sessions, weights, bias, random):
     """What a feature is worth: precision@1, reciprocal rank and area under ROC of a model fitted with it or without, less
-    those of the model as it is; and what a clock costs that is not that of the record. Intervals as in judge()."""
+    those of the model as it is; and what a clock costs that is not that of the record, also less what it costs to know no hour.
+    Intervals as in judge(), by the same draws for all: the training's viewers are not drawn anew."""
     names = [name for name, _ in FEATURES]
     others = {f"without {name}": [column for column in USED if names[column] != name] for name in ("kind", "hour", "device")}
     fitted = {name: (fit(training, columns), None) for name, columns in others.items()}
@@ -336,16 +394,16 @@ def ablations(training, sessions, weights, bias, random):
         begun = rank[chosen][is_resumed[chosen]]
         return np.array([np.mean(begun == 1), np.mean(1 / begun), roc_auc_score(is_resumed[chosen], chance[chosen])])
 
-    all_sessions, report = np.arange(len(sessions)), {}
-    own = scores(weights, bias, None)
-    own_draws = [figures(*own, chosen) for chosen in draws]
-    for name, ((other_weights, other_bias), away) in fitted.items():
-        other = scores(other_weights, other_bias, away)
-        margin = figures(*other, all_sessions) - figures(*own, all_sessions)
-        margins = [figures(*other, chosen) - mine for chosen, mine in zip(draws, own_draws)]
-        low, high = np.percentile(margins, [2.5, 97.5], axis=0)
-        report[name] = {what: {"margin": round(float(margin[index]), 4), "interval": [round(float(low[index]), 4), round(float(high[index]), 4)]}
-                        for index, what in enumerate(["precision_at_1", "mean_reciprocal_rank", "roc_area_of_placement"])}
+    own, everyone = "as it is", np.arange(len(sessions))
+    scored = {name: scores(*model, away) for name, (model, away) in {own: ((weights, bias), None), **fitted}.items()}
+    drawn = {name: np.array([figures(*score, chosen) for chosen in draws]) for name, score in scored.items()}
+    report = {}
+    for name, than in [*((name, own) for name in fitted), ("6 h away", "without hour")]:
+        margin = figures(*scored[name], everyone) - figures(*scored[than], everyone)
+        low, high = np.percentile(drawn[name] - drawn[than], [2.5, 97.5], axis=0)
+        report[name if than == own else f"{name}, not {than}"] = {
+            what: {"margin": round(float(margin[index]), 4), "interval": [round(float(low[index]), 4), round(float(high[index]), 4)]}
+            for index, what in enumerate(["precision_at_1", "mean_reciprocal_rank", "roc_area_of_placement"])}
     return report
 
 
