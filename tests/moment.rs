@@ -3,7 +3,8 @@
 
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
 use badgerserver::poco::moment::{
-    Device, Feature, Model, Moment, ORDER_WHY_HEADER, order_for_moment, reasons_for_order,
+    Device, Feature, MOMENT_ITEMS_MAX, MOMENT_PLAYS_MAX, MOMENT_ROWS_MAX, Model, Moment, ORDER_WHY_HEADER,
+    order_for_moment, reasons_for_order,
 };
 use badgerserver::poco::*;
 use badgerserver::{Mount, Pack, Router, TestClient};
@@ -297,6 +298,41 @@ fn the_row_of_a_large_gallery_names_its_best_sixteen() {
         assert!(cards[..16].iter().all(|card| by_age[..24].contains(card)), "{:?}", &cards[..16]);
         let rest: Vec<u32> = (0..100).filter(|card| !cards[..16].contains(card)).collect();
         assert_eq!(cards[16..], rest);
+    }
+}
+
+/// As many plays, titles and rows as are looked at, and one more of each.
+#[test]
+fn what_is_looked_at_is_bounded() {
+    let moment = Moment { now: NOW, device: Some(Device::Tv) };
+    let order = |gallery: &Gallery| {
+        let record = gallery.to_record().unwrap();
+        let Ok(made) = order_for_moment(&Model::default(), moment, reader(&record));
+        let order = made?.to_order();
+        order.apply(&GalleryView::new(&record).unwrap()).unwrap();
+        Some(order)
+    };
+    // The first title that is not looked at would be the best one.
+    let played = |count: u32| -> Vec<Play> {
+        (0..count)
+            .map(|card| if card == MOMENT_ITEMS_MAX { play(card, 20, 100, 5) } else { play(card, 900, 1, 0) })
+            .collect()
+    };
+    let best = |count: u32| order(&gallery(&played(count), Layout::Shared)).map(|order| order.items[0].1[0]);
+    assert_eq!(best(MOMENT_PLAYS_MAX), Some(0));
+    assert_eq!(best(MOMENT_PLAYS_MAX + 1), None);
+    let mut last = played(MOMENT_ITEMS_MAX + 1);
+    last.rotate_left(1);
+    (0..).zip(&mut last).for_each(|(card, play)| play.card = card);
+    let last = order(&gallery(&last, Layout::Shared)).unwrap();
+    assert_eq!(last.items[0].1[0], MOMENT_ITEMS_MAX as u16 - 1, "the last that is looked at");
+    for (row, is_found) in [(MOMENT_ROWS_MAX - 1, true), (MOMENT_ROWS_MAX, false)] {
+        let mut long = gallery(&[play(7, 900, 1, 0)], Layout::Shared);
+        let (watching, other) = (long.rows.remove(usize::from(ROW)), long.rows[0].clone());
+        long.rows.extend((100..400).map(|id| Row { id, ..other.clone() }));
+        long.rows.insert(row as usize, watching);
+        let last = order(&long).map(|order| (order.rows.len() as u32, order.rows.last() == Some(&(row as u16))));
+        assert_eq!(last, is_found.then_some((MOMENT_ROWS_MAX, true)), "{row}");
     }
 }
 
