@@ -241,9 +241,9 @@ impl Mount {
     /// Answers every key below `below` (`/gallery/`) with a header that is made for each request from its record, whose
     /// bytes do not move: `work` reads stretches of the record's plain form and writes the value; if it writes none, there
     /// is no header. Such an answer is for one person at one moment, so in place of [`Mount::cache_control`] it says
-    /// `private, no-cache`; a revalidation is answered 304 with the header of now. `work` runs on the server's loop for
-    /// every request, so it must not block, and may be run again from its beginning when bytes have come. The last call
-    /// counts.
+    /// `private, no-cache`, and leaves out what the mount says to other caches (`CDN-Cache-Control`, `Expires`); a
+    /// revalidation is answered 304 with the header of now. `work` runs on the server's loop for every request, so it must
+    /// not block, and may be run again from its beginning when bytes have come. The last call counts.
     ///
     /// Here records begin with a count and that many prices of stations, and what is cheapest within the viewer's reach
     /// comes first:

@@ -115,7 +115,7 @@ fn ten_thousand_come_and_go(stage: &Stage) {
     Client::connect(server.address()).get("/");
     let stats = accepted(CONNECTIONS / 2);
     // A descriptor is closed when the kernel has ended what was under way on it.
-    until("no more descriptors than before", || held().is_within(before));
+    until("no more descriptors and threads than before", || held().is_within(before));
     assert_eq!(stats.accept_failures, 0);
     println!("{} of {} were seen", stats.connections_accepted, CONNECTIONS + 802);
 }
