@@ -40,6 +40,11 @@ android_version=21
 say() { printf '%s\n' "$*"; }
 die() { say "build.sh: $*" >&2; exit 1; }
 
+# Where flags are composed, a blank ends one.
+for path in "$PWD" "$home" "${CARGO_HOME:-$HOME/.cargo}"; do
+    [[ $path != *[[:space:]]* ]] || die "the compiler cannot be told of $path: put the checkout, CARGO_TARGET_DIR and CARGO_HOME where no name has a blank"
+done
+
 # Debian's compiler with all that it needs but the C library. Lists, cache and the list of what counts as installed are our own.
 unpack_rust() {
     [[ -e $home/rust/ready ]] && return
@@ -64,8 +69,9 @@ unpack_rust() {
     touch "$home/rust/ready"
 }
 
+# What is unpacked is that of the list, also after a change of it.
 unpack_zig() {
-    [[ -e $home/zig/ready ]] && return
+    [[ $(cat "$home/zig/ready" 2>/dev/null) == "$wheels" ]] && return
     if ! python3 -m pip --version >/dev/null 2>&1; then
         ((EUID == 0)) || die "python3 with pip is missing: apt-get install python3-pip"
         apt-get -qq update
@@ -89,15 +95,16 @@ PYTHON
     # For build scripts, which run here.
     printf '#!/bin/sh\nexec "%s" cc "$@"\n' "$home/zig/ziglang/zig" >"$home/zig/cc"
     chmod +x "$home/zig/cc"
-    touch "$home/zig/ready"
+    say "$wheels" >"$home/zig/ready"
 }
 
 # Runs a command where the unpacked compiler is the compiler.
 with_rust() {
     local root=$home/rust
     local libraries=$root/usr/lib/x86_64-linux-gnu:$root/lib/x86_64-linux-gnu
+    local zigbuild=("$home"/zig/cargo_zigbuild-*.data/scripts)
     # The standard library is compiled with the program, which only an unstable option does.
-    env LD_LIBRARY_PATH="$libraries" PATH="$root/usr/bin:$home/zig/cargo_zigbuild-0.24.0.data/scripts:$PATH" \
+    env LD_LIBRARY_PATH="$libraries" PATH="$root/usr/bin:${zigbuild[0]}:$PATH" \
         CARGO="$root/usr/bin/cargo" RUSTC="$root/usr/bin/rustc" RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR="$home/target" CARGO_INCREMENTAL=0 \
         CARGO_ZIGBUILD_ZIG_PATH="$home/zig/ziglang/zig" CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER="$home/zig/cc" \
         "$@"
@@ -166,10 +173,12 @@ build_android() {
         clang=$tools/${name/#armv7-/armv7a-}$android_version-clang
         [[ -x $clang ]] || die "the NDK of ANDROID_NDK_HOME has no $clang"
         variable=${name//-/_}
-        settings+=("CC_$variable=$clang" "AR_$variable=$tools/llvm-ar" "CARGO_TARGET_${variable^^}_LINKER=$clang")
+        settings+=("CC_$variable=$clang" "AR_$variable=$tools/llvm-ar" "CARGO_TARGET_${variable^^}_LINKER=$clang"
+            "CARGO_TARGET_${variable^^}_RUSTFLAGS=$(code "$machine") $(flags)")
         targets+=(--target "$name")
     done
-    RUSTFLAGS=$(flags) with_rust env "${settings[@]}" cargo build "${standard_library[@]}" "${targets[@]}" "${what[@]}"
+    TARGET_CFLAGS=$zstd_flags with_rust env -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS "${settings[@]}" cargo build \
+        "${standard_library[@]}" "${targets[@]}" "${what[@]}"
 }
 
 # The library for Android's targets, up to the linker, which only an NDK has. (The programs need an NDK before that: zstd is C.)

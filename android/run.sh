@@ -27,7 +27,7 @@ die() { say "run.sh: $*" >&2; exit 1; }
 # Old adb gives no exit status of what it runs, and old shells end lines with CR LF; so the status comes as the last line.
 phone() {
     local said status
-    said=$(adb shell "$*"'; echo "status=$?"' </dev/null | tr -d '\r')
+    said=$(adb shell "$*"'; echo "status=$?"' </dev/null | tr -d '\r') || die "the phone does not answer: adb devices"
     status=${said##*status=}
     said=${said%status=*}
     printf '%s' "$said"
@@ -76,24 +76,35 @@ push_program() {
     phone "chmod 755 '$directory/$1'"
 }
 
-# The number of the process of the last start, if it is there still: another one may have got the number since. By the shell alone:
-# old phones have no grep.
+# The number of the process of the last start, or nothing if it is not there any more: another one may have got the number since. By
+# the shell alone: old phones have no grep. It fails only where the phone does not answer.
 running() {
-    phone "pid=\$(cat '$directory/pid' 2>/dev/null); [ -n \"\$pid\" ] && case \"\$(cat /proc/\$pid/cmdline 2>/dev/null)\" in '$directory'/*) echo \$pid ;; *) false ;; esac"
+    phone "pid=\$(cat '$directory/pid' 2>/dev/null); case \"\$(cat \"/proc/\${pid:-none}/cmdline\" 2>/dev/null)\" in '$directory'/*) echo \$pid ;; esac"
 }
 
-# Starts a program of DIR in the background. No nohup or setsid: phones as old as these servers are meant for have neither.
+# Before anything is copied: what a server serves does not change under it.
+refuse_second() {
+    local process
+    process=$(running)
+    [[ -z $process ]] || die "a server runs already: android/run.sh stop"
+}
+
+# Starts a program of DIR in the background. No nohup or setsid: phones as old as these servers are meant for have neither. Only the
+# program goes into the background: of `cd ... && (...) &` Android's shell would make one more process that waits for it, holds the
+# output of adb open, and whose number $! would be.
 launch() {
-    local program=$1 seconds said=''
+    local program=$1 seconds said='' process
     shift
-    ! running >/dev/null || die "a server runs already: android/run.sh stop"
-    phone "rm -f '$directory/log'; cd '$directory' && (trap '' HUP; export TMPDIR='$directory/tmp' HOME='$directory'; exec '$directory/$program' $* >log 2>&1 </dev/null) >/dev/null 2>&1 & echo \$! >'$directory/pid'"
+    phone "rm -f '$directory/log'; cd '$directory' && { (trap '' HUP; export TMPDIR='$directory/tmp' HOME='$directory'; exec '$directory/$program' $* >log 2>&1 </dev/null) >/dev/null 2>&1 & echo \$! >'$directory/pid'; }" ||
+        die "the phone cannot start a program in $directory"
     for ((seconds = 0; seconds < 600; seconds++)); do
         said=$(phone "cat '$directory/log' 2>/dev/null" || true)
         if [[ $said == *"listening on "* ]]; then
             break
         fi
-        running >/dev/null || die "it ended: $said"
+        process=$(running)
+        # At the first look the shell may not have become the program yet.
+        [[ -n $process ]] || ((seconds == 0)) || die "it ended: $said"
         sleep 1
     done
     [[ $said == *"listening on "* ]] || die "it does not listen after ten minutes: $said"
@@ -105,24 +116,34 @@ launch() {
 start() {
     (($#)) || die "start what? Name packs and folders"
     local path name arguments=()
-    push_program badger
+    declare -A path_of
     for path in "$@"; do
         [[ -e $path ]] || die "$path is not there"
+        # `.` and `..` have a name too.
+        path=$(realpath -s "$path")
         name=$directory/content/$(basename "$path")
         [[ $name != *"'"* ]] || die "$path: a name with a quotation mark; give it another"
-        phone "mkdir -p '$directory/content'"
+        [[ -z ${path_of[$name]:-} ]] || die "$path and ${path_of[$name]} would be one on the phone; give one of them another name"
+        path_of[$name]=$path
+        arguments+=("'$name'")
+    done
+    refuse_second
+    push_program badger
+    phone "mkdir -p '$directory/content'"
+    for name in "${!path_of[@]}"; do
+        path=${path_of[$name]}
         if [[ -d $path ]]; then
             phone "rm -rf '$name'"
             adb push "$path" "$name" </dev/null
         else
             push_file "$path" "$name"
         fi
-        arguments+=("'$name'")
     done
     launch badger serve "${arguments[@]}" --listen "$listen:$port"
 }
 
 demo() {
+    refuse_second
     push_program honeybadger
     launch honeybadger --data "'$directory/data'" --listen "$listen:$port"
 }
@@ -141,13 +162,12 @@ logs() {
 stop() {
     local process seconds
     adb forward --remove "tcp:$port" </dev/null >/dev/null 2>&1 || true
-    process=$(running) || { say "no server runs"; return; }
+    process=$(running)
+    [[ -n $process ]] || { say "no server runs"; return; }
     phone "kill -TERM $process"
     for ((seconds = 0; seconds < 30; seconds++)); do
-        if ! running >/dev/null; then
-            say "stopped"
-            return
-        fi
+        process=$(running)
+        [[ -n $process ]] || { say "stopped"; return; }
         sleep 1
     done
     die "the server has not ended after 30 seconds: android/run.sh logs"

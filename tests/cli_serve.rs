@@ -342,7 +342,6 @@ fn a_reload_holds_up_no_drain_and_many_are_one() {
     // Signals that come together may count as one: this one surely comes later.
     served.signal("HUP");
     served.wait_for("serving content generation 3");
-    slow_site(&folder, 0);
     for name in 1000..1700 {
         std::os::unix::fs::symlink("large", folder.path(&format!("site/{name}"))).unwrap();
     }

@@ -3,10 +3,10 @@
 
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
 use badgerserver::poco::moment::{
-    Device, Feature, Model, Moment, ORDER_WHY_HEADER, order_for_moment, reasons_for_order,
+    Device, Feature, MOMENT_ITEMS_MAX, MOMENT_PLAYS_MAX, MOMENT_ROWS_MAX, Model, Moment, ORDER_WHY_HEADER,
+    order_for_moment, reasons_for_order,
 };
 use badgerserver::poco::*;
-use badgerserver::route::{Halt, WORKLOAD_BYTES_MAX};
 use badgerserver::{Mount, Pack, Router, TestClient};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -139,12 +139,7 @@ fn table() -> Vec<String> {
 fn eight_viewers_get_the_row_where_the_document_says() {
     let mut lines = Vec::new();
     for viewer in viewers() {
-        // Nobody has played nothing: a new viewer's record has the row empty, and one play of another title.
-        let mut gallery = gallery(&viewer.plays, Layout::Shared);
-        if viewer.plays.is_empty() {
-            gallery.plays = vec![play(99, DAY, 4, 0)];
-        }
-        let (place, cards, chance) = ordered(&gallery, viewer.moment);
+        let (place, cards, chance) = ordered(&gallery(&viewer.plays, Layout::Shared), viewer.moment);
         assert_eq!(cards.first(), viewer.first.as_ref(), "{}", viewer.name);
         // In thousandths it comes to the page.
         let percent = ((chance * 1000.0).round() / 10.0).round();
@@ -306,11 +301,47 @@ fn the_row_of_a_large_gallery_names_its_best_sixteen() {
     }
 }
 
+/// As many plays, titles and rows as are looked at, and one more of each.
+#[test]
+fn what_is_looked_at_is_bounded() {
+    let moment = Moment { now: NOW, device: Some(Device::Tv) };
+    let order = |gallery: &Gallery| {
+        let record = gallery.to_record().unwrap();
+        let Ok(made) = order_for_moment(&Model::default(), moment, reader(&record));
+        let order = made?.to_order();
+        order.apply(&GalleryView::new(&record).unwrap()).unwrap();
+        Some(order)
+    };
+    // The first title that is not looked at would be the best one.
+    let played = |count: u32| -> Vec<Play> {
+        (0..count)
+            .map(|card| if card == MOMENT_ITEMS_MAX { play(card, 20, 100, 5) } else { play(card, 900, 1, 0) })
+            .collect()
+    };
+    let best = |count: u32| order(&gallery(&played(count), Layout::Shared)).map(|order| order.items[0].1[0]);
+    assert_eq!(best(MOMENT_PLAYS_MAX), Some(0));
+    assert_eq!(best(MOMENT_PLAYS_MAX + 1), None);
+    let mut last = played(MOMENT_ITEMS_MAX + 1);
+    last.rotate_left(1);
+    (0..).zip(&mut last).for_each(|(card, play)| play.card = card);
+    let last = order(&gallery(&last, Layout::Shared)).unwrap();
+    assert_eq!(last.items[0].1[0], MOMENT_ITEMS_MAX as u16 - 1, "the last that is looked at");
+    for (row, is_found) in [(MOMENT_ROWS_MAX - 1, true), (MOMENT_ROWS_MAX, false)] {
+        let mut long = gallery(&[play(7, 900, 1, 0)], Layout::Shared);
+        let (watching, other) = (long.rows.remove(usize::from(ROW)), long.rows[0].clone());
+        long.rows.extend((100..400).map(|id| Row { id, ..other.clone() }));
+        long.rows.insert(row as usize, watching);
+        let last = order(&long).map(|order| (order.rows.len() as u32, order.rows.last() == Some(&(row as u16))));
+        assert_eq!(last, is_found.then_some((MOMENT_ROWS_MAX, true)), "{row}");
+    }
+}
+
 /// Whatever the bytes are, there is an order that fits them, or none; and nothing is read that is not there.
 #[test]
 fn damaged_records_have_an_order_or_none() {
     let record = gallery(&[play(2, 5, 100, 2), play(3, 9, 20, 0)], Layout::Shared).to_record().unwrap();
-    let mut none = 0;
+    let moment = Moment { now: NOW, device: Some(Device::Web) };
+    let (mut none, mut applied) = (0, 0);
     for at in 0..record.len() {
         for flip in [0xff, 0x80, 0x01] {
             let mut damaged = record.clone();
@@ -319,13 +350,24 @@ fn damaged_records_have_an_order_or_none() {
                 let end = offset.checked_add(bytes).filter(|end| *end <= damaged.len() as u64).ok_or(())?;
                 Ok(&damaged[offset as usize..end as usize])
             };
-            match order_for_moment(&Model::default(), Moment { now: NOW, device: Some(Device::Web) }, read) {
-                Ok(Some(made)) => assert!(made.to_order().rows.len() <= 256 && (0.0..=1.0).contains(&made.chance())),
+            match order_for_moment(&Model::default(), moment, read) {
+                Ok(Some(made)) => {
+                    let order = made.to_order();
+                    assert!(order.rows.len() <= 256 && (0.0..=1.0).contains(&made.chance()));
+                    if let Ok(view) = GalleryView::new(&damaged) {
+                        applied += 1;
+                        assert!(order.apply(&view).is_ok(), "byte {at} ^ {flip}: {order:?}");
+                    }
+                }
                 Ok(None) | Err(()) => none += 1,
+            }
+            if let Ok(Some(reasons)) = reasons_for_order(&Model::default(), moment, read) {
+                let value = reasons.header_value();
+                assert!(value.bytes().all(|byte| (b' '..=b'~').contains(&byte)), "byte {at} ^ {flip}: {value:?}");
             }
         }
     }
-    assert!(none > 20, "{none}");
+    assert!(none > 20 && applied > 500, "{none} without an order, {applied} with one that was applied");
 }
 
 /// What is alike but for its kind, and a model of before kinds.
@@ -387,7 +429,9 @@ fn a_model_is_read_strictly() {
 /// A pack of galleries, with more entries if they are given.
 fn pack(entries: &[(&str, &[u8])]) -> Pack {
     let ada = gallery(&[play(7, 200, 100, 2), play(9, 22, 187, 5)], Layout::Shared).to_record().unwrap();
-    let bare = Gallery { plays: vec![], is_default: true, ..gallery(&[], Layout::Shared) }.to_record().unwrap();
+    let mut bare = Gallery { is_default: true, ..gallery(&[], Layout::Shared) };
+    bare.rows.retain(|row| row.kind != RowKind::ContinueWatching);
+    let bare = bare.to_record().unwrap();
     let mut bytes = Cursor::new(Vec::new());
     let mut writer = PackWriter::create(&mut bytes, Cursor::new(Vec::new()), WriterOptions::default()).unwrap();
     let all = [("/gallery/ada", &ada[..]), ("/gallery/default", &bare), ("/metadata/7", b"seven")];
@@ -537,63 +581,20 @@ fn what_a_workload_may_read_is_bounded() {
     }
 }
 
-/// Somebody has played something, and nothing of it stands in the row.
+/// Nothing was played, or nothing of it stands in the row.
 #[test]
 fn an_empty_row_is_put_behind_the_others() {
-    let record = Gallery { plays: vec![play(99, 1, 4, 0)], ..gallery(&[], Layout::Shared) }.to_record().unwrap();
-    let mut client = client(Mount::gallery("/", pack(&[("/gallery/nora", &record)])));
-    let answer = client.get("/gallery/nora?why=1");
-    assert_eq!((answer.status(), answer.body()), (200, &record[..]));
-    let order = Order::from_header_value(answer.header("Badger-Order").unwrap()).unwrap();
-    assert_eq!((order.rows.len(), order.rows.last(), order.items.len()), (ROWS, Some(&ROW), 0));
-    assert!(answer.header(ORDER_WHY_HEADER).is_some());
-}
-
-/// Reads at the edges, by a workload of one's own.
-#[test]
-fn stretches_end_where_the_payload_does() {
-    let long = vec![7; 100_000];
-    let mount =
-        Mount::pack("/", pack(&[("/long/one", &long)])).workload("/long/", "Read", |request, payload, value| {
-            let numbers: Vec<u64> = request.query().unwrap().split(',').map(|number| number.parse().unwrap()).collect();
-            for stretch in numbers.chunks(2) {
-                let bytes = payload.read(stretch[0], stretch[1])?;
-                value.push_str(&format!("{} of {} ", bytes.len(), payload.bytes()));
-            }
-            match numbers.len() {
-                2 | 4 => Ok(()),
-                6 => Err(Halt::NotYet),
-                8 => {
-                    value.push('\n');
-                    Ok(())
-                }
-                _ => panic!("more than was thought of"),
-            }
-        });
-    let mut client = client(mount);
-    let max = u64::MAX;
-    let most = WORKLOAD_BYTES_MAX;
-    for (query, read) in [
-        ("0,0".to_owned(), Some("0 of 100000")),
-        ("0,1".to_owned(), Some("1 of 100000")),
-        ("99999,1".to_owned(), Some("1 of 100000")),
-        ("0,1,50,0".to_owned(), Some("1 of 100000 0 of 100000")),
-        ("5,5,6,3".to_owned(), Some("5 of 100000 3 of 100000")),
-        (format!("0,{most}"), Some("65536 of 100000")),
-        (format!("0,{}", most + 1), None),
-        (format!("0,{most},90000,1"), None),
-        ("100000,1".to_owned(), None),
-        ("0,100001".to_owned(), None),
-        (format!("{max},{max}"), None),
-        (format!("0,1,0,{max}"), None),
-        // It says that bytes are missing, and has asked for none.
-        ("0,1,0,1,0,1".to_owned(), None),
-    ] {
-        let answer = client.get(&format!("/long/one?{query}"));
-        assert_eq!((answer.status(), answer.header("Read"), answer.body()), (200, read, &long[..]), "{query}");
+    for plays in [vec![], vec![play(99, 1, 4, 0)]] {
+        let record = Gallery { plays, ..gallery(&[], Layout::Shared) }.to_record().unwrap();
+        let mut client = client(Mount::gallery("/", pack(&[("/gallery/nora", &record)])));
+        let answer = client.get("/gallery/nora?why=1");
+        assert_eq!((answer.status(), answer.body()), (200, &record[..]));
+        let order = Order::from_header_value(answer.header("Badger-Order").unwrap()).unwrap();
+        assert_eq!((order.rows.len(), order.rows.last(), order.items.len()), (ROWS, Some(&ROW), 0));
+        assert!(answer.header(ORDER_WHY_HEADER).is_some());
     }
-    // A value that would break the head, and a panic.
-    assert_eq!(client.get("/long/one?0,1,0,1,0,1,0,1").status(), 500);
-    let panicked = client.get("/long/one?0,1,0,1,0,1,0,1,0,1");
-    assert_eq!((panicked.status(), panicked.header("Connection")), (500, Some("close")));
+    // What stands in the row without a play was put there by somebody who knew more.
+    let record = Gallery { plays: vec![], ..gallery(&[play(7, 22, 100, 0)], Layout::Shared) }.to_record().unwrap();
+    let mut client = client(Mount::gallery("/", pack(&[("/gallery/ida", &record)])));
+    assert_eq!(client.get("/gallery/ida").header("Badger-Order"), None);
 }

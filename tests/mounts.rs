@@ -4,8 +4,8 @@ mod backends;
 
 use badgerserver::pack::{Encoding, Entry, PackWriter, WriterOptions};
 use badgerserver::poco::{MANY_ENTRIES_MAX, MANY_MEDIA_TYPE, ManyView};
-use badgerserver::route::RouteError;
-use badgerserver::{Backend, Mount, Pack, Router, Server, TestClient};
+use badgerserver::route::{Halt, RouteError, WORKLOAD_BYTES_MAX};
+use badgerserver::{Backend, Mount, Pack, Router, Server, TestClient, TestResponse};
 use std::io::{Cursor, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -92,6 +92,53 @@ fn a_fallback_that_never_changes_says_so_and_that_it_stands_in() {
     let answer = client.get("/forever/x");
     assert_eq!(answer.header("Cache-Control"), Some("public, max-age=31536000, immutable"));
     assert_eq!((answer.body(), answer.header("X-From")), (&b"stays"[..], Some("default")));
+}
+
+/// Caches of some kinds follow a line of their own, so none of those may come with what one person is answered.
+#[test]
+fn what_a_workload_answers_is_one_persons_whatever_the_mount_says_to_caches() {
+    let mount = |prefix: &str, fallback: &str| {
+        Mount::pack(prefix, pack())
+            .header("CDN-Cache-Control", "max-age=600")
+            .header("Expires", "Wed, 01 Jan 2031 00:00:00 GMT")
+            .header("X-Of-Mount", "1")
+            .cache_control("public, max-age=600")
+            .fallback(fallback, "/forever/default", "X-From", "default")
+            .workload("/gallery/", "X-Order", |_, _, value| {
+                value.push('1');
+                Ok(())
+            })
+    };
+    let router = Router::new().mount(mount("/near", "/gallery/")).mount(mount("/wide", "/"));
+    let mut client = TestClient::new(router).unwrap();
+    let said = |answer: &TestResponse| {
+        ["Cache-Control", "CDN-Cache-Control", "Expires", "X-Of-Mount", "X-Order", "X-From"]
+            .map(|name| answer.header(name).map(str::to_owned))
+    };
+    let kept = Some("public, max-age=600");
+    let cdn = Some("max-age=600");
+    let until = Some("Wed, 01 Jan 2031 00:00:00 GMT");
+    let forever = Some("public, max-age=31536000, immutable");
+    for (path, wanted) in [
+        ("/near/gallery/ada", [Some("private, no-cache"), None, None, Some("1"), Some("1"), None]),
+        ("/near/gallery/bob", [Some("private, no-cache"), None, None, Some("1"), Some("1"), Some("default")]),
+        ("/near/metadata/0", [kept, cdn, until, Some("1"), None, None]),
+        ("/wide/gallery/ada", [Some("private, no-cache"), None, None, Some("1"), Some("1"), None]),
+        ("/wide/gallery/bob", [Some("private, no-cache"), None, None, Some("1"), Some("1"), Some("default")]),
+        ("/wide/else", [forever, cdn, until, Some("1"), None, Some("default")]),
+    ] {
+        let answer = client.get(path);
+        assert_eq!(said(&answer), wanted.map(|value| value.map(str::to_owned)), "{path}");
+        let tag = answer.header("ETag").unwrap().to_owned();
+        let again = client.request("GET", path, &[("If-None-Match", &tag)]);
+        assert_eq!((again.status(), said(&again)), (304, said(&answer)), "{path}");
+    }
+    for name in ["Cache-Control", "CDN-Cache-Control", "expires"] {
+        let mount = Mount::pack("/", pack()).workload("/gallery/", name, |_, _, _| Ok(()));
+        let error = Router::new().mount(mount).validate().unwrap_err();
+        assert!(matches!(error, RouteError::Header { .. }), "{error}");
+        assert!(error.to_string().contains("private, no-cache"), "{error}");
+    }
 }
 
 #[test]
@@ -212,4 +259,62 @@ fn gathered_answer_leaves_whole(backend: Backend) {
         rest = &rest[end + body.len()..];
     }
     assert!(rest.is_empty());
+}
+
+/// One record.
+fn long_pack(body: &[u8]) -> Pack {
+    let mut out = Cursor::new(Vec::new());
+    let mut writer = PackWriter::create(&mut out, Cursor::new(Vec::new()), WriterOptions::default()).unwrap();
+    let bodies = [(Encoding::Identity, body)];
+    writer.add(Entry { key: "/long/one", content_type: "a/b", bodies: &bodies, ..Entry::default() }).unwrap();
+    writer.finish().unwrap();
+    Pack::from_bytes(out.into_inner()).unwrap()
+}
+
+/// Reads at the edges, by a workload of one's own.
+#[test]
+fn stretches_end_where_the_payload_does() {
+    let long = vec![7; 100_000];
+    let mount = Mount::pack("/", long_pack(&long)).workload("/long/", "Read", |request, payload, value| {
+        let numbers: Vec<u64> = request.query().unwrap().split(',').map(|number| number.parse().unwrap()).collect();
+        for stretch in numbers.chunks(2) {
+            let bytes = payload.read(stretch[0], stretch[1])?;
+            value.push_str(&format!("{} of {} ", bytes.len(), payload.bytes()));
+        }
+        match numbers.len() {
+            2 | 4 => Ok(()),
+            6 => Err(Halt::NotYet),
+            8 => {
+                value.push('\n');
+                Ok(())
+            }
+            _ => panic!("more than was thought of"),
+        }
+    });
+    let mut client = TestClient::new(Router::new().mount(mount)).unwrap();
+    let max = u64::MAX;
+    let most = WORKLOAD_BYTES_MAX;
+    for (query, read) in [
+        ("0,0".to_owned(), Some("0 of 100000")),
+        ("0,1".to_owned(), Some("1 of 100000")),
+        ("99999,1".to_owned(), Some("1 of 100000")),
+        ("0,1,50,0".to_owned(), Some("1 of 100000 0 of 100000")),
+        ("5,5,6,3".to_owned(), Some("5 of 100000 3 of 100000")),
+        (format!("0,{most}"), Some("65536 of 100000")),
+        (format!("0,{}", most + 1), None),
+        (format!("0,{most},90000,1"), None),
+        ("100000,1".to_owned(), None),
+        ("0,100001".to_owned(), None),
+        (format!("{max},{max}"), None),
+        (format!("0,1,0,{max}"), None),
+        // It says that bytes are missing, and has asked for none.
+        ("0,1,0,1,0,1".to_owned(), None),
+    ] {
+        let answer = client.get(&format!("/long/one?{query}"));
+        assert_eq!((answer.status(), answer.header("Read"), answer.body()), (200, read, &long[..]), "{query}");
+    }
+    // A value that would break the head, and a panic.
+    assert_eq!(client.get("/long/one?0,1,0,1,0,1,0,1").status(), 500);
+    let panicked = client.get("/long/one?0,1,0,1,0,1,0,1,0,1");
+    assert_eq!((panicked.status(), panicked.header("Connection")), (500, Some("close")));
 }

@@ -168,7 +168,7 @@ impl MomentOrder {
 }
 
 /// Puts a gallery into the order of a moment. `read` gives a stretch of the record, by offset and length; it may be asked
-/// again for the same. None: a gallery without such a row, or one that this version cannot read.
+/// again for the same. None: a gallery without such a row, or with titles in it and no plays, or one that this version cannot read.
 ///
 /// # Errors
 /// What `read` says.
@@ -207,7 +207,7 @@ impl<'r> Look<'r> {
             Ok(Elements { bytes, stride, count: bytes.len() / stride })
         };
         let row_count = block.rows.count.min(MOMENT_ROWS_MAX);
-        if row_count == 0 || block.plays.count == 0 || block.plays.count > MOMENT_PLAYS_MAX {
+        if row_count == 0 || block.plays.count > MOMENT_PLAYS_MAX {
             return Ok(None);
         }
         let rows = table(block.rows, 0, row_count)?;
@@ -215,6 +215,10 @@ impl<'r> Look<'r> {
         let Some((position, row)) = rows.all::<schema::Row>().enumerate().find(|(_, row)| is_wanted(row)) else {
             return Ok(None);
         };
+        // Whoever made it knows better what stands in the row. Nobody can go on with an empty one, and that is an order.
+        if block.plays.count == 0 && row.item_count > 0 {
+            return Ok(None);
+        }
         let items = table(block.items, row.first_item, row.item_count.min(MOMENT_ITEMS_MAX))?;
         let plays = table(block.plays, 0, block.plays.count)?;
         let sight = Sight::new(moment, block.made_at);

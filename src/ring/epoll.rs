@@ -548,7 +548,8 @@ mod tests {
                 arming += 1;
                 ring.recv(token(arming));
             }
-            assert!(receives == 1, "{receives} receives in a turn, {got} of {sent} bytes so far");
+            // None, when the kernel still brings them.
+            assert!(receives <= 1, "{receives} receives in a turn, {got} of {sent} bytes so far");
         }
         ring.turn(Some(ring.now.nanos + 1_000_000)).unwrap();
         assert!(ring.next().is_none());

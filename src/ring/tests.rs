@@ -33,6 +33,8 @@ trait Far {
     fn stop_reading(&mut self);
     /// Moves bytes, where that does not happen by itself.
     fn pump(&mut self);
+    /// Whether the connection is surely known on the other side, which over TCP it is with the first bytes and not before.
+    fn is_known(&self) -> bool;
     fn got(&self) -> Vec<u8>;
     fn ending(&self) -> Option<ClientEnding>;
 }
@@ -59,6 +61,7 @@ trait Place {
 
 struct RealFar {
     socket: Option<Socket>,
+    is_unix: bool,
     unsent: VecDeque<u8>,
     finishes: bool,
     reads: bool,
@@ -67,9 +70,9 @@ struct RealFar {
 }
 
 impl RealFar {
-    fn boxed(socket: Socket) -> Box<dyn Far> {
+    fn boxed(socket: Socket, is_unix: bool) -> Box<dyn Far> {
         let (unsent, got) = (VecDeque::new(), Vec::new());
-        Box::new(RealFar { socket: Some(socket), unsent, finishes: false, reads: true, got, ending: None })
+        Box::new(RealFar { socket: Some(socket), is_unix, unsent, finishes: false, reads: true, got, ending: None })
     }
 
     fn failed(&mut self, error: &io::Error) {
@@ -130,6 +133,10 @@ impl Far for RealFar {
         }
     }
 
+    fn is_known(&self) -> bool {
+        self.is_unix || self.socket.as_ref().is_none_or(|socket| self.unsent.is_empty() && socket.has_arrived())
+    }
+
     fn got(&self) -> Vec<u8> {
         self.got.clone()
     }
@@ -157,6 +164,10 @@ impl Far for Client {
     }
 
     fn pump(&mut self) {}
+
+    fn is_known(&self) -> bool {
+        true
+    }
 
     fn got(&self) -> Vec<u8> {
         Client::got(self)
@@ -209,7 +220,7 @@ impl<R: Real> Place for TcpPlace<R> {
 
     fn connect(&mut self) -> Box<dyn Far> {
         let Peer::Inet(address) = self.0.local() else { panic!() };
-        RealFar::boxed(Socket::from_descriptor(TcpStream::connect(address).unwrap().into()))
+        RealFar::boxed(Socket::from_descriptor(TcpStream::connect(address).unwrap().into()), false)
     }
 }
 
@@ -238,7 +249,7 @@ impl<R: Real> Place for UnixPlace<R> {
     }
 
     fn connect(&mut self) -> Box<dyn Far> {
-        RealFar::boxed(Socket::from_descriptor(UnixStream::connect(&self.1).unwrap().into()))
+        RealFar::boxed(Socket::from_descriptor(UnixStream::connect(&self.1).unwrap().into()), true)
     }
 }
 
@@ -689,18 +700,17 @@ fn a_paused_listener_waits_and_the_last_call_takes_all<P: Place>() {
     echo.until(&mut fars, "accepting", |echo, _| echo.accepted == 5);
     echo.ring.pause(0);
     fars.extend((0..5).map(|_| place.connect()));
+    fars.iter_mut().for_each(|far| far.send(b"served"));
     for _ in 0..5 {
         echo.step();
     }
+    echo.until(&mut fars, "the queue", |_, fars| fars.iter().all(|far| far.is_known()));
     echo.ring.unlisten(0);
     while let Some(completion) = echo.ring.next() {
         echo.take(completion);
     }
     assert_eq!(echo.accepted, 10, "whoever was in the queue");
-    for far in &mut fars {
-        far.send(b"served");
-        far.finish();
-    }
+    fars.iter_mut().for_each(|far| far.finish());
     echo.until(&mut fars, "serving", |_, fars| fars.iter().all(|far| far.ending().is_some()));
     assert!(fars.iter().all(|far| far.got() == b"served"));
     settle::<P>(&mut echo, &pin);

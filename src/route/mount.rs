@@ -241,9 +241,9 @@ impl Mount {
     /// Answers every key below `below` (`/gallery/`) with a header that is made for each request from its record, whose
     /// bytes do not move: `work` reads stretches of the record's plain form and writes the value; if it writes none, there
     /// is no header. Such an answer is for one person at one moment, so in place of [`Mount::cache_control`] it says
-    /// `private, no-cache`; a revalidation is answered 304 with the header of now. `work` runs on the server's loop for
-    /// every request, so it must not block, and may be run again from its beginning when bytes have come. The last call
-    /// counts.
+    /// `private, no-cache`, and leaves out what the mount says to other caches (`CDN-Cache-Control`, `Expires`); a
+    /// revalidation is answered 304 with the header of now. `work` runs on the server's loop for every request, so it must
+    /// not block, and may be run again from its beginning when bytes have come. The last call counts.
     ///
     /// Here records begin with a count and that many prices of stations, and what is cheapest within the viewer's reach
     /// comes first:
@@ -304,6 +304,11 @@ impl Mount {
         for name in names {
             if OF_ENTRIES.iter().any(|field| name.eq_ignore_ascii_case(field)) {
                 self.blame(name, "each entry of the pack has its own; choose another name for the header");
+            } else if uncached_lines(name.as_bytes()).next().is_none() {
+                self.blame(
+                    name,
+                    "answers with a workload say private, no-cache to all caches; choose another name for the header",
+                );
             } else if let Err(error) = push_field_line(&mut Vec::new(), name, "") {
                 self.blame(name, what(error));
             }
@@ -350,10 +355,10 @@ impl Mount {
     }
 
     /// Looks the key of the fallback up, so that a mistake is found before anything is served.
-    fn finish_fallback(rule: FallbackRule, pack: &Pack, lines: [&[u8]; 2]) -> Result<Fallback, &'static str> {
+    fn finish_fallback(rule: FallbackRule, pack: &Pack, lines: [&[u8]; 3]) -> Result<Fallback, &'static str> {
         find_stand_in(pack, &rule.key)?;
-        let [plain, immutable] = lines.map(|lines| [lines, &rule.line].concat());
-        Ok(Fallback { below: rule.below, key: rule.key, plain, immutable })
+        let [plain, immutable, personal] = lines.map(|lines| [lines, &rule.line].concat());
+        Ok(Fallback { below: rule.below, key: rule.key, plain, immutable, personal })
     }
 
     /// The pack, and the mount as it is served.
@@ -376,15 +381,14 @@ impl Mount {
         let of_cors = cors.as_ref().map_or(&[][..], |cors| &cors.always);
         let own = [&self.lines[..], of_cors].concat();
         let plain = [&own[..], &self.cache_control].concat();
-        let personal = [&own[..], PERSONAL_LINE].concat();
+        // Without what the mount says to caches of other kinds: theirs would count more there (RFC 9213 section 2.2).
+        let personal: Vec<u8> = uncached_lines(&own).chain([PERSONAL_LINE]).flatten().copied().collect();
         let immutable = if self.says_immutable { [&own[..], IMMUTABLE_LINE].concat() } else { plain.clone() };
         let slash_location = slash_location(&prefix);
         let fallback = match self.fallback {
             Some(rule) => {
                 let key = rule.key.clone();
-                let is_personal = self.workload.as_ref().is_some_and(|it| rule.below.starts_with(&it.below));
-                let lines = if is_personal { [&personal[..]; 2] } else { [&plain[..], &immutable] };
-                let fallback = Mount::finish_fallback(rule, &self.pack, lines);
+                let fallback = Mount::finish_fallback(rule, &self.pack, [&plain, &immutable, &personal]);
                 Some(fallback.map_err(|what| RouteError::Key { prefix: self.prefix.clone(), key, what })?)
             }
             None => None,
@@ -512,6 +516,8 @@ pub(super) struct Fallback {
     /// The lines of the mount and the one that says so, for plain and for immutable entries.
     pub(super) plain: Vec<u8>,
     pub(super) immutable: Vec<u8>,
+    /// The same where a workload makes the answer one person's.
+    pub(super) personal: Vec<u8>,
 }
 
 impl Fallback {

@@ -422,7 +422,10 @@ impl Asked<'_> {
                     Ok(false) => return Err(format!("its fallback {:?} is gone", fallback.key)),
                     Err(wait) => return Ok(wait),
                 }
-                lines = Lines { plain: &fallback.plain, immutable: &fallback.immutable, ..lines };
+                lines = match workload {
+                    Some(_) => Lines { plain: &fallback.personal, immutable: &fallback.personal, ..lines },
+                    None => Lines { plain: &fallback.plain, immutable: &fallback.immutable, ..lines },
+                };
             }
             Err(wait) => return Ok(wait),
         }

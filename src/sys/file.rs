@@ -312,12 +312,14 @@ impl Mapping {
         }
     }
 
-    /// Whether its end is what the file has there. On 32-bit an offset goes to the kernel as a number of pages, and who plays that
-    /// kernel (qemu-user 7.2) may lose its upper bits: another place is mapped then. On 64-bit nobody has to look.
+    /// Whether it is what was asked for. On 32-bit an offset goes to the kernel as a number of pages, and who plays that kernel
+    /// (qemu-user 7.2) may lose its upper bits: another place is mapped then. On 64-bit nobody has to look.
     fn is_of(&self, file: &File) -> bool {
-        if cfg!(target_pointer_width = "64") {
-            return true;
-        }
+        cfg!(target_pointer_width = "64") || self.ends_like(file)
+    }
+
+    /// Whether its last bytes are those that the file has there.
+    fn ends_like(&self, file: &File) -> bool {
         let (mut mapped, mut read) = ([0; 64], [0; 64]);
         let bytes = mapped.len().min(self.len);
         let start = self.len - bytes;

@@ -363,6 +363,15 @@ impl Socket {
         found != 0
     }
 
+    /// Whether the peer's system has all that was sent (TIOCOUTQ). Of a Unix socket: whether the peer has read it.
+    #[cfg(test)]
+    pub(crate) fn has_arrived(&self) -> bool {
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: the call writes an int.
+        checked(unsafe { libc::ioctl(self.0.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) }).unwrap();
+        bytes == 0
+    }
+
     /// Says that nothing more will be sent.
     pub(crate) fn shutdown_sending(&self) -> io::Result<()> {
         // SAFETY: takes no pointer.
@@ -601,11 +610,17 @@ mod tests {
 
     #[test]
     fn ipv6_alone_leaves_the_port_to_ipv4() {
-        let Ok(listener) = Listener::bind_inet_sized("[::]:0".parse().unwrap(), true, BufferSizes::default()) else {
-            return; // a machine without IPv6
-        };
-        let Peer::Inet(local) = listener.local() else { panic!() };
-        let v4 = Listener::bind_inet((Ipv4Addr::UNSPECIFIED, local.port()).into()).unwrap();
+        // The kernel finds a port that is free for IPv6; somebody else may have it for IPv4.
+        let both = (0..20).find_map(|_| {
+            let first = Listener::bind_inet_sized("[::]:0".parse().unwrap(), true, BufferSizes::default());
+            let Ok(listener) = first else { return Some(None) }; // a machine without IPv6
+            let Peer::Inet(local) = listener.local() else { panic!() };
+            match Listener::bind_inet((Ipv4Addr::UNSPECIFIED, local.port()).into()) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => None,
+                v4 => Some(Some((listener, local, v4.unwrap()))),
+            }
+        });
+        let Some((listener, local, v4)) = both.expect("a port that is free for both") else { return };
         let client = TcpStream::connect((Ipv4Addr::LOCALHOST, local.port())).unwrap();
         assert_eq!(accepted(&v4).1, Peer::Inet(client.local_addr().unwrap()));
         assert!(matches!(listener.accept(), Accepting::Empty));

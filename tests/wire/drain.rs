@@ -77,6 +77,7 @@ fn a_long_pipeline_ends_with_close(stage: &Stage) {
         let mut client = server.connect();
         client.get("/");
         client.send(ask.repeat(REQUESTS).as_bytes());
+        client.wait_until_acknowledged();
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 for index in 0..REQUESTS {

@@ -1,9 +1,9 @@
 //! Connections of proxies that tell whom they are for; permissions of a unix socket; IPv6 alone.
 
 use crate::client::{Client, request};
-use crate::stage::{Folder, LIMIT, Stage, skip};
+use crate::stage::{Folder, LIMIT, Running, Stage, skip};
 use badgerserver::{Builder, Limits, ListenOptions, Response, Router};
-use std::net::{Ipv6Addr, TcpListener};
+use std::net::{Ipv4Addr, Ipv6Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 
 stamp![
@@ -101,7 +101,12 @@ fn ipv6_alone_shares_its_port_with_ipv4(stage: &Stage) {
     }
     let mut options = ListenOptions::default();
     options.ipv6_only = true;
-    let first = stage.start(stage.bare_builder().listen_with("[::]:0", options), who());
+    // The kernel finds a port that is free for IPv6; somebody else may have it for IPv4.
+    let is_free = |server: &Running| TcpListener::bind((Ipv4Addr::UNSPECIFIED, server.address().port())).is_ok();
+    let first = (0..20)
+        .map(|_| stage.start(stage.bare_builder().listen_with("[::]:0", options.clone()), who()))
+        .find(is_free)
+        .expect("a port that is free for both");
     let port = first.address().port();
     let second = stage.start(stage.bare_builder().listen(format!("0.0.0.0:{port}")), who());
     for (server, host) in [(&first, "::1"), (&second, "127.0.0.1")] {

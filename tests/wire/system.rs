@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 /// No machine's pages are larger.
@@ -161,8 +162,7 @@ pub(crate) fn tells_residency(file: &File) -> bool {
     })
 }
 
-/// Whether any page of these bytes of a file is in memory. `offset` is at a boundary of pages. Read ahead counts from its
-/// beginning; the question begins none.
+/// Whether any page of these bytes of a file is in memory. `offset` is at a boundary of pages. One that is being read does not count.
 fn is_partly_in_memory(file: &File, offset: u64, len: usize) -> bool {
     let at = libc::off_t::try_from(offset).unwrap();
     // SAFETY: a new mapping wherever the kernel likes, which nobody reads.
@@ -178,13 +178,18 @@ fn is_partly_in_memory(file: &File, offset: u64, len: usize) -> bool {
     pages.iter().any(|page| page & 1 == 1)
 }
 
-/// Evicts a file until these bytes of it are gone: pages that are being read ahead stay until they have come, and those
-/// that a server had mapped until it has ended.
+/// Evicts a file until these bytes of it are gone: pages that are being read stay until they have come, and those that a server
+/// had mapped until it has ended.
 pub(crate) fn evict_all_of(file: &File, offset: u64, len: usize) {
     let before = offset % PAGE_BYTES_MAX;
+    let mut room = vec![0; len + before as usize];
+    // SAFETY: takes no pointer.
+    assert_eq!(unsafe { libc::posix_fadvise(file.as_raw_fd(), 0, 0, libc::POSIX_FADV_RANDOM) }, 0);
     until(&format!("{len} bytes at {offset} out of memory"), || {
+        // Waits for those that are on their way, and has nothing else read ahead.
+        file.read_exact_at(&mut room, offset - before).unwrap();
         evict(file);
-        !is_partly_in_memory(file, offset - before, len + before as usize)
+        !is_partly_in_memory(file, offset - before, room.len())
     });
 }
 

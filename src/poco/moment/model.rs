@@ -10,6 +10,8 @@ const DEFAULT: &str = include_str!("default.model");
 const FIRST_LINE: &str = "badger continue-watching model 1";
 /// Most rules for places.
 const PLACES_MAX: usize = 16;
+/// Most that weights may add up to, whatever their signs: beyond exp(88) an `f32` knows nothing.
+const LOGITS_MAX: f32 = 80.0;
 const HOUR_SECONDS: u32 = 3600;
 
 macro_rules! features {
@@ -117,7 +119,8 @@ impl Model {
     /// Reads a model: the first line `badger continue-watching model 1`, then, in any order, `bias W`, for each feature its
     /// name and a weight for each bin, `calibration SLOPE OFFSET`, and lines `place CHANCE POSITION`, the highest chance
     /// first: the row stands at this position (from 0) from this chance on, and behind all others below the last one.
-    /// Behind `#` a line is a comment. `kind` may be left out, as models from before it do: it counts nothing then.
+    /// All numbers are from -64 to 64, and the bias and the largest weight of each feature add up to at most 80, whatever their
+    /// signs. Behind `#` a line is a comment. `kind` may be left out, as models from before it do: it counts nothing then.
     ///
     /// # Errors
     /// The line, what is wrong with it, and what to do.
@@ -131,7 +134,7 @@ impl Model {
         }
         let (mut bias, mut calibration) = (None, None);
         let mut weights = [None; FEATURES];
-        let mut chances: Vec<(f32, u16)> = Vec::new();
+        let mut chances: Vec<(f32, u16, usize)> = Vec::new();
         let mut last_line = 1;
         for (number, line) in lines.filter(|(_, line)| !line.is_empty()) {
             last_line = number;
@@ -170,7 +173,7 @@ impl Model {
                     if chances.len() == PLACES_MAX {
                         return Err(wrong(number, format!("more than {PLACES_MAX} places; leave the last ones out")));
                     }
-                    chances.push((chance, position as u16));
+                    chances.push((chance, position as u16, number));
                     false
                 }
                 (_, Some(index)) => {
@@ -200,10 +203,28 @@ impl Model {
             }
         }
         let calibration = calibration.ok_or_else(|| missing("calibration"))?;
+        let bias = bias.ok_or_else(|| missing("bias"))?;
+        let largest = |factors: &[f32; BINS_MAX]| factors.iter().map(|factor| factor.ln().abs()).fold(0.0, f32::max);
+        let logits = bias.abs() + factors.iter().map(largest).sum::<f32>();
+        if logits > LOGITS_MAX {
+            let what = format!(
+                "the bias and the largest weight of each feature add up to {logits}, and chances can be told apart to {LOGITS_MAX}; write smaller weights"
+            );
+            return Err(wrong(last_line, what));
+        }
         let [slope, offset] = calibration;
-        let odds_of = |chance: f32| (((chance / (1.0 - chance)).ln() - offset) / slope).exp();
-        let places = chances.into_iter().map(|(chance, position)| (odds_of(chance), position)).collect();
-        let base = bias.ok_or_else(|| missing("bias"))?.exp();
+        let mut places = Vec::with_capacity(chances.len());
+        for (chance, position, number) in chances {
+            let odds = (((chance / (1.0 - chance)).ln() - offset) / slope).exp();
+            if !(odds.is_normal() && odds < f32::MAX) {
+                let what = format!(
+                    "with the calibration {slope} {offset} no odds lead to a chance of {chance}; write a larger slope or leave the place out"
+                );
+                return Err(wrong(number, what));
+            }
+            places.push((odds, position));
+        }
+        let base = bias.exp();
         let tables = Box::new(Tables::of(&factors));
         Ok(Model { base, factors, tables, calibration, places })
     }
@@ -425,5 +446,86 @@ impl Bins {
             };
             Some((*feature, bin))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::poco::moment::{Device, Moment};
+
+    /// What a request multiplies and what is told of it are made in two ways from the same weights.
+    #[test]
+    fn the_odds_are_those_of_the_bins_that_are_told() {
+        let model = Model::default();
+        // Each value of a byte, and of what has more of them the edges of its bins.
+        let wide = [0, 1, 2, 3, 4, 7, 8, 15, 16, 31, 255, 256, 300, u16::MAX];
+        let made_at = 1_790_000_000;
+        let mut met = [[false; BINS_MAX]; FEATURES];
+        for turn in 0..20_000_u32 {
+            // Steps that have no divisor in common with the lengths, so that all come together in the end.
+            let step = |prime: u32, count: usize| (turn.wrapping_mul(prime) >> 3) as usize % count;
+            let byte = |prime: u32| step(prime, 256) as u8;
+            let mut hours = [0; 24];
+            if turn % 7 > 0 {
+                hours[step(2_654_435_761, 24)] = byte(40_503);
+                hours[step(2_246_822_519, 24)] = byte(3_266_489_917);
+            }
+            let shares = [byte(668_265_263), byte(374_761_393), byte(1_274_126_177), 0];
+            let hours_ago = [0, 1, 2, 5, 9, 20, 40, 80, 150, 300, 700, 1500, 5000][step(1_911_520_717, 13)];
+            let play = schema::Play {
+                last_play: if turn % 11 == 0 { 0 } else { made_at - hours_ago * HOUR_SECONDS },
+                episodes_left: wide[step(2_869_860_233, wide.len())],
+                fraction_watched: byte(1_597_334_677),
+                plays_7_days: byte(3_812_015_801),
+                plays_30_days: byte(958_689_617),
+                devices: if turn % 5 > 0 { shares } else { [0; 4] },
+                kind: byte(2_127_912_214),
+                hours,
+                ..bytemuck::Zeroable::zeroed()
+            };
+            let device = [None, Some(Device::Tv), Some(Device::Phone), Some(Device::Web)][step(97_531, 4)];
+            let sight = Sight::new(Moment { now: made_at + turn % 3600, device }, made_at);
+            let mut logits = model.base.ln();
+            for (feature, bin) in Bins::of(&play, &sight).each() {
+                met[feature as usize][bin] = true;
+                logits += model.factors[feature as usize][bin].ln();
+            }
+            // What is left out counts nothing by its first bin.
+            let more = if play.episodes_left > 0 { Feature::Film } else { Feature::Series };
+            logits += model.factors[more as usize][0].ln();
+            if kind_bin(u32::from(play.kind)) == 0 {
+                logits += model.factors[Feature::Kind as usize][0].ln();
+            }
+            let odds = model.odds(&play, &sight).ln();
+            assert!((odds - logits).abs() < 1e-4, "{odds} and {logits}: {play:?}, {sight:?}");
+        }
+        for feature in Feature::ALL {
+            let first = usize::from(*feature == Feature::Kind);
+            let missed = (first..feature.bins()).find(|&bin| !met[*feature as usize][bin]);
+            assert_eq!(missed, None, "{feature:?}");
+        }
+    }
+
+    /// A model of which an `f32` could not tell the chances.
+    #[test]
+    fn weights_are_bounded_together() {
+        let with = |changes: &[(&str, &str)]| {
+            let line = |line: &str| {
+                let name = line.split(' ').next().unwrap_or_default();
+                changes.iter().find(|change| change.0 == name).map_or(line.to_owned(), |change| change.1.to_owned())
+            };
+            Model::from_text(&DEFAULT.lines().map(line).collect::<Vec<_>>().join("\n"))
+        };
+        assert!(with(&[]).is_ok());
+        assert!(with(&[("bias", "bias 40")]).is_ok());
+        let large = "age 0 0 0 0 0 0 0 0 0 0 0 -45";
+        let error = with(&[("bias", "bias 40"), ("age", large)]).unwrap_err();
+        assert!(error.what.contains("add up to") && error.what.contains("smaller weights"), "{error}");
+        for calibration in ["calibration 0.001 0", "calibration 0.5 64", "calibration 0.5 -64"] {
+            let error = with(&[("calibration", calibration)]).unwrap_err();
+            assert!(error.what.contains("larger slope"), "{calibration}: {error}");
+            assert!(DEFAULT.lines().nth(error.line - 1).is_some_and(|line| line.starts_with("place ")), "{error}");
+        }
     }
 }

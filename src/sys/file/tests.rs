@@ -71,6 +71,28 @@ fn a_file_cut_short_is_an_error_however_it_is_read() {
     }
 }
 
+/// Where `mmap` gave another place of the file than it was asked for, and said nothing.
+#[test]
+fn a_mapping_of_another_place_is_told_from_the_right_one() {
+    guard::install().unwrap();
+    let file = unlinked_temporary(&std::env::temp_dir()).unwrap();
+    let page = page_bytes();
+    let bytes: Vec<u8> = (0..3 * page).map(|at| (at / page) as u8 + 1).collect();
+    file.write_all_at(&bytes, 0).unwrap();
+    for range in [0..page, page..2 * page, page + 10..3 * page, 2 * page..2 * page + 5] {
+        let mut mapping = Mapping::new(&file, range.clone()).unwrap();
+        assert!(mapping.ends_like(&file) && mapping.is_of(&file), "{range:?}");
+        let asked_for = mapping.offset;
+        for page_wanted in (0..3).map(|number| number * page).filter(|&wanted| wanted != asked_for) {
+            mapping.offset = page_wanted;
+            assert!(!mapping.ends_like(&file), "{range:?} at {page_wanted}");
+        }
+        // Beyond the end of the file there is nothing to be like.
+        mapping.offset = 3 * page;
+        assert!(!mapping.ends_like(&file), "{range:?}");
+    }
+}
+
 /// What is left of the last page reads as zeros, and no signal says so.
 #[test]
 fn a_cut_within_a_page_is_seen_by_the_last_byte() {
