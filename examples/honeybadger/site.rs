@@ -70,5 +70,5 @@ pub(crate) fn router(page: &Pack, content: &Content) -> Result<Router, Failure> 
 fn open(mount: Mount) -> Mount {
     mount
         .header("Access-Control-Allow-Origin", "*")
-        .header("Access-Control-Expose-Headers", "Badger-Order, Badger-Order-Why, Badger-Fallback, Date")
+        .header("Access-Control-Expose-Headers", "Badger-Order, Badger-Order-Why, Badger-Fallback, Date, ETag")
 }

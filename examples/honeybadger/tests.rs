@@ -301,7 +301,7 @@ fn own_titles_and_profiles() {
     assert_eq!(unknown.header("Access-Control-Allow-Origin"), Some("*"));
     assert_eq!(
         unknown.header("Access-Control-Expose-Headers"),
-        Some("Badger-Order, Badger-Order-Why, Badger-Fallback, Date")
+        Some("Badger-Order, Badger-Order-Why, Badger-Fallback, Date, ETag")
     );
     assert_eq!(client.get("/gallery/ada").header("Badger-Fallback"), None);
     let many = client.get("/metadata?ids=3,9,7");

@@ -17,7 +17,7 @@ export interface Loaded {
   isFallback: boolean;
   /** Titles by number; those that the server has not are left out. */
   metadata(ids: number[], callback: (error: RequestError | null, titles?: TitleView[]) => void): Cancel;
-  /** Why the gallery is in its order; null: no row of it was moved. */
+  /** Why the gallery is in its order; null: no row of it was moved. An error when the server has another gallery or order by then. */
   why(callback: (error: RequestError | null, why?: OrderWhy | null) => void): void;
 }
 

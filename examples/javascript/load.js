@@ -140,17 +140,31 @@
         return cancelAll;
     }
 
-    /** Asks why the gallery at `url` is in its order, at the time of the answer that has brought it: a head, and no body. */
-    function why(url, moment, date, callback) {
-        var seconds = Math.floor(Date.parse(date) / 1000);
+    /**
+     * Asks why a gallery is in its order, at the time of the answer that has brought it (`brought` gives its headers): a head, and no
+     * body. Nobody is asked when no order came.
+     */
+    function why(gallery, url, moment, brought, callback) {
+        var seconds = Math.floor(Date.parse(brought('Date')) / 1000);
         var now = moment.now === undefined && seconds >= 0 ? seconds : moment.now;
         var asked = url.split('?')[0] + query({now: now, device: moment.device, why: 1});
-        ask('HEAD', asked, function (status, body, header) {
+        if (Badger.decodeOrder(brought('Badger-Order')) === null) {
+            callback(null, null);
+            return;
+        }
+        ask('HEAD', asked, function (status, body, told) {
+            var reasons;
             if (status !== 200) {
                 callback(failure(asked, status));
                 return;
             }
-            callback(null, Badger.decodeOrderWhy(header('Badger-Order-Why')));
+            try {
+                reasons = Badger.explainOrder(gallery, brought, told);
+            } catch (error) {
+                callback(new Error(asked + ': ' + error.message));
+                return;
+            }
+            callback(null, reasons);
         });
     }
 
@@ -167,7 +181,8 @@
      *   gallery    the GalleryView, complete and in the order of the answer's Badger-Order,
      *   isFallback whether the server had nothing for this profile and gave the default gallery,
      *   metadata   function(ids, callback): TitleViews by number, as PocoDataSource takes it,
-     *   why        function(callback): why the gallery is in this order, as Badger.decodeOrderWhy gives it; one more request.
+     *   why        function(callback): why the gallery is in this order, as Badger.explainOrder gives it; one more request. An error
+     *              when the server has another gallery or order by then, or its reasons cannot be read.
      * `moment` may say what the order is to be for: `device` ('tv', 'phone' or 'web'), and `now` in seconds since 1970, else it
      * is by the server's clock. Gives a function that gives it up.
      */
@@ -184,7 +199,7 @@
                     gallery: complete,
                     isFallback: header('Badger-Fallback') !== null,
                     metadata: function (ids, receive) { return titles(root, ids, receive); },
-                    why: function (receive) { why(url, moment || {}, header('Date'), receive); }
+                    why: function (receive) { why(complete, url, moment || {}, header, receive); }
                 });
             }
             var inOrder;

@@ -240,6 +240,15 @@ export function decode(record: ArrayBuffer | ArrayBufferView): RecordView;
 export function decodeOrder(header: string | null | undefined): Order | null;
 /** The value of a Badger-Order-Why header; null: there is none, or it is malformed. */
 export function decodeOrderWhy(header: string | null | undefined): OrderWhy | null;
+/**
+ * Why a gallery is in its order, from the headers of the answer that has brought it and of the one that was asked why; null: no
+ * row was moved. Throws when that cannot be read, or is of another record or order than what is shown.
+ */
+export function explainOrder(
+  gallery: GalleryView,
+  brought: (name: string) => string | null,
+  told: (name: string) => string | null,
+): OrderWhy | null;
 /** Text from UTF-8, as TextDecoder gives it. */
 export function utf8(bytes: Uint8Array, from?: number, to?: number): string;
 export const schema: Schema;

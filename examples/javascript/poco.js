@@ -915,32 +915,93 @@
         return order;
     }
 
-    /** `;name=number` one after the other, into `target`; whether they are nothing else. */
-    function readParameters(text, names, target) {
-        return text.split(';').slice(1).every(function (parameter) {
-            var parts = parameter.split('=');
-            var isKnown = parts.length === 2 && /^-?[0-9]+(\.[0-9]+)?$/.test(parts[1]);
-            // What a newer server adds is not looked at.
-            if (isKnown && names[parts[0]]) {
-                target[names[parts[0]]] = Number(parts[1]);
-            }
-            return isKnown;
-        });
+    /** Takes off the beginning of `text.rest` what is there of `pattern`; null: nothing of it is. */
+    function take(text, pattern) {
+        var match = pattern.exec(text.rest);
+        if (match === null) {
+            return null;
+        }
+        text.rest = text.rest.slice(match[0].length);
+        return match[0];
     }
 
-    /** A list of inner lists (RFC 9651 section 3.1): `read(member, parameters)` for each, which says whether it is good. */
-    function eachInnerList(header, read) {
-        var member = /^[ \t]*\(([^()]*)\)((?:;[^;,() ]*)*)[ \t]*(,|$)/;
-        var rest = header;
-        var match;
-        do {
-            match = member.exec(rest);
-            if (match === null || !read(match[1] === '' ? [] : match[1].split(' '), match[2])) {
+    // Structured fields, as RFC 9651 section 3 writes them.
+
+    var KEY = /^[a-z*][a-z0-9_.*\-]*/;
+    var NUMBER = /^-?(?:[0-9]{1,12}\.[0-9]{1,3}|[0-9]{1,15})/;
+    var TOKEN = /^[A-Za-z*][A-Za-z0-9!#$%&'*+\-.\^_`|~:\/]*/;
+    /** What else a parameter may have: a token, a string, bytes, a boolean, a date, a string of more than ASCII. */
+    var OTHERS = [TOKEN, /^"(?:[ !#-\[\]-~]|\\["\\])*"/, /^:[A-Za-z0-9+\/=]*:/, /^\?[01]/, /^@-?[0-9]{1,15}/, /^%"(?:[ !#$&-~]|%[0-9a-f]{2})*"/];
+
+    /** Takes what stands behind the `=` of a parameter, and tells whether that is anything; a number becomes one. */
+    function takeValue(text) {
+        var number = take(text, NUMBER);
+        return number !== null ? Number(number) : OTHERS.reduce(function (found, pattern) {
+            return found !== null ? found : take(text, pattern);
+        }, null);
+    }
+
+    /** Takes parameters. Those that `names` has come into `target`; what a newer server adds, of whatever type, is not looked at. */
+    function takeParameters(text, names, target) {
+        while (take(text, /^; */) !== null) {
+            var key = take(text, KEY);
+            // A key alone means true.
+            var value = take(text, /^=/) === null ? true : takeValue(text);
+            if (key === null || value === null) {
                 return false;
             }
-            rest = rest.slice(match[0].length);
-        } while (match[3] === ',');
-        return rest === '';
+            if (names.indexOf(key) >= 0) {
+                target[key] = value;
+            }
+        }
+        return true;
+    }
+
+    /** Takes an inner list of what `pattern` is, each an object with that as its `name` and its parameters; null: it is none. */
+    function takeInnerList(text, pattern, name, names) {
+        var list = [];
+        if (take(text, /^\( */) === null) {
+            return null;
+        }
+        while (take(text, /^\)/) === null) {
+            var entry = {};
+            entry[name] = take(text, pattern);
+            if (entry[name] === null || !takeParameters(text, names, entry) || take(text, /^(?: +|(?=\)))/) === null) {
+                return null;
+            }
+            list.push(entry);
+        }
+        return list;
+    }
+
+    function isPosition(value) {
+        return typeof value === 'number' && value >= 0 && value % 1 === 0;
+    }
+
+    function isChance(value) {
+        return typeof value === 'number' && value >= 0;
+    }
+
+    /** The row of an order: the first member of the header. */
+    function takeOrderedRow(text) {
+        var why = {row: -1, place: -1, chance: -1, places: [], titles: []};
+        var steps = takeInnerList(text, NUMBER, 'chance', ['at']);
+        var isGood = steps !== null && takeParameters(text, ['row', 'place', 'chance'], why) &&
+            isPosition(why.row) && isPosition(why.place) && isChance(why.chance) && steps.every(function (step) {
+                why.places.push({chance: Number(step.chance), place: step.at});
+                return Number(step.chance) >= 0 && isPosition(step.at);
+            });
+        return isGood ? why : null;
+    }
+
+    /** One of its titles: each of the other members. */
+    function takeOrderedTitle(text) {
+        var title = {item: -1, chance: -1, reasons: takeInnerList(text, TOKEN, 'feature', ['bin', 'by'])};
+        var isGood = title.reasons !== null && takeParameters(text, ['item', 'chance'], title) &&
+            isPosition(title.item) && isChance(title.chance) && title.reasons.every(function (reason) {
+                return isPosition(reason.bin) && typeof reason.by === 'number';
+            });
+        return isGood ? title : null;
     }
 
     /**
@@ -949,33 +1010,59 @@
      * there is none or it is malformed.
      */
     function decodeOrderWhy(header) {
-        var why = null;
-        function each(members, name, names, list) {
-            return members.every(function (text) {
-                var at = text.indexOf(';');
-                var entry = {};
-                entry[name] = at < 0 ? text : text.slice(0, at);
-                list.push(entry);
-                return readParameters(at < 0 ? '' : text.slice(at), names, entry);
-            });
-        }
-        var isGood = typeof header === 'string' && eachInnerList(header, function (members, parameters) {
-            if (why === null) {
-                why = {row: -1, place: -1, chance: -1, places: [], titles: []};
-                return readParameters(parameters, {row: 'row', place: 'place', chance: 'chance'}, why) &&
-                    each(members, 'chance', {at: 'place'}, why.places) && why.places.every(function (place) {
-                        place.chance = Number(place.chance);
-                        return place.chance >= 0 && place.place >= 0;
-                    });
+        var text = {rest: typeof header === 'string' ? header : ''};
+        take(text, /^[ \t]*/);
+        var why = takeOrderedRow(text);
+        while (why !== null && take(text, /^[ \t]*,[ \t]*/) !== null) {
+            var title = takeOrderedTitle(text);
+            if (title === null) {
+                return null;
             }
-            var title = {item: -1, chance: -1, reasons: []};
             why.titles.push(title);
-            return readParameters(parameters, {item: 'item', chance: 'chance'}, title) && title.item >= 0 && title.chance >= 0 &&
-                each(members, 'feature', {bin: 'bin', by: 'by'}, title.reasons) && title.reasons.every(function (reason) {
-                    return reason.bin >= 0 && typeof reason.by === 'number';
-                });
-        });
-        return isGood && why !== null && why.row >= 0 && why.place >= 0 && why.chance >= 0 ? why : null;
+        }
+        return take(text, /^[ \t]*$/) === null ? null : why;
+    }
+
+    /** The tag of an answer. A proxy that compresses says that its own is weak; it is of the same record nevertheless. */
+    function tagOf(header) {
+        var tag = header('ETag');
+        return tag ? tag.replace(/^W\//, '') : null;
+    }
+
+    /**
+     * Why a gallery (which `inOrder` gave) is in its order, as decodeOrderWhy says it. `brought` gives the headers of the answer that
+     * has brought the gallery, `told` those of the one that was asked why (`?why=1`), both by name. null: no order came with it, so no
+     * row was moved. Throws an Error when there are no reasons that can be read, and when they are of something else than what is
+     * shown, as after the content of the server was swapped.
+     *
+     * Tags are compared here, and not sent in If-Match: a page of another origin would need leave for that, and If-Match never
+     * takes a weak one.
+     */
+    function explainOrder(gallery, brought, told) {
+        var exposed = '; a page of another origin can read what Access-Control-Expose-Headers names';
+        var order = brought('Badger-Order');
+        if (decodeOrder(order) === null) {
+            return null;
+        }
+        if (tagOf(brought) === null || tagOf(told) === null) {
+            throw new Error('there is no ETag that can be read, by which to see that it is about the same gallery' + exposed);
+        }
+        if (tagOf(brought) !== tagOf(told)) {
+            throw new Error('the gallery has changed since; load it again');
+        }
+        if (told('Badger-Order') !== order) {
+            throw new Error('the order has changed since; load the gallery again');
+        }
+        var why = decodeOrderWhy(told('Badger-Order-Why'));
+        if (why === null) {
+            throw new Error('there is no Badger-Order-Why that can be read' + exposed);
+        }
+        var row = gallery.row(why.place);
+        var inRecord = gallery.rows.get(why.row);
+        if (row === undefined || inRecord === undefined || row._at !== inRecord._at) {
+            throw new Error('Badger-Order-Why is about another row than the one that stands at its place');
+        }
+        return why;
     }
 
     /** All positions below `count`, those of `first` before the others; null: one of them is out of range. */
@@ -1103,7 +1190,7 @@
     }
 
     return {
-        decode: decode, decodeOrder: decodeOrder, decodeOrderWhy: decodeOrderWhy, utf8: utf8, schema: SCHEMA, PocoError: PocoError, TitleView: TitleView,
+        decode: decode, decodeOrder: decodeOrder, decodeOrderWhy: decodeOrderWhy, explainOrder: explainOrder, utf8: utf8, schema: SCHEMA, PocoError: PocoError, TitleView: TitleView,
         GalleryView: GalleryView, CatalogueView: CatalogueView, ManyView: ManyView, RowView: RowView, ItemView: ItemView,
         CardView: CardView, PlayView: PlayView
     };

@@ -7,6 +7,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { chromium } = require('playwright-core');
 const samples = require('./support/samples.js');
+const { record, order } = require('./support/encoder.js');
 const { serve } = require('./support/server.js');
 const { site } = require('./support/site.js');
 
@@ -87,6 +88,39 @@ test('Chromium decodes every golden record and loads a gallery', { timeout: 1200
     } finally {
         await browser.close();
         await server.close();
+    }
+});
+
+test('a page of another origin is told why, as far as it may read that', { timeout: 120000, skip: !IS_THERE && !process.env.CI
+    && `1 test left out: there is no ${EXECUTABLE}; install chromium or set CHROMIUM` }, async () => {
+    assert.ok(IS_THERE, `there is no ${EXECUTABLE}; install chromium or set CHROMIUM`);
+    const body = record('Gallery', samples.gallery(4, 6, 20));
+    const exposed = { all: 'Badger-Order, Badger-Order-Why, Date, ETag', 'no-reasons': 'Badger-Order, Date, ETag', 'no-tag': 'Badger-Order, Badger-Order-Why, Date', nothing: 'Date' };
+    const headers = { ETag: '"a"', 'Badger-Order': order([2]), 'Badger-Order-Why': '();row=2;place=0;chance=0.6', 'Access-Control-Allow-Origin': '*' };
+    const [own, other] = [await serve(page), await serve((url) => ({ body, headers: { ...headers, 'Access-Control-Expose-Headers': exposed[/^\/gallery\/([a-z-]+)/.exec(url)[1]] } }))];
+    const browser = await chromium.launch({ executablePath: EXECUTABLE, args: FLAGS });
+    try {
+        const tab = await browser.newPage();
+        await tab.goto(`${own.base}/page`);
+        for (const [name, row, place] of [['all', 1002, 0], ['no-reasons', 1002, /no Badger-Order-Why that can be read.*Access-Control-Expose-Headers/], ['no-tag', 1002, /no ETag that can be read.*Access-Control-Expose-Headers/], ['nothing', 1000, null]]) {
+            other.asked.length = 0;
+            const [first, error, why] = JSON.parse(await finish(tab, `Badger.load(${JSON.stringify(other.base)}, '${name}', function (error, loaded) {
+                if (error) { self.done = JSON.stringify([String(error)]); return; }
+                loaded.why(function (failure, why) { self.done = JSON.stringify([loaded.gallery.row(0).id, failure && failure.message, why || null]); });
+            });`));
+            assert.equal(first, row, name);
+            if (place instanceof RegExp) {
+                assert.match(error, place, name);
+            } else {
+                assert.deepEqual([error, why && why.place], [null, place], name);
+            }
+            // A question without a header of its own needs no leave beforehand.
+            assert.equal(other.asked.length, name === 'nothing' ? 1 : 2, String(other.asked));
+        }
+    } finally {
+        await browser.close();
+        await own.close();
+        await other.close();
     }
 });
 

@@ -8,6 +8,7 @@ const falcor = require('falcor');
 const Badger = require('../../examples/javascript/poco.js');
 const { load, request } = require('../../examples/javascript/load.js');
 const { PocoDataSource } = require('../../examples/javascript/falcor.js');
+const { record, order } = require('./support/encoder.js');
 const samples = require('./support/samples.js');
 const { serve } = require('./support/server.js');
 const { site } = require('./support/site.js');
@@ -50,7 +51,7 @@ test('a gallery is asked for by its moment, and falcor gives it in that order', 
         const gallery = await at(moment);
         assert.equal(asked.at(-1), `/gallery/ada${query}`);
         assert.equal(gallery.row(0).id, 1000 + row);
-        const plain = Badger.decode(new Uint8Array(require('./support/encoder.js').record('Gallery', samples.gallery(4, 6, 20))).buffer);
+        const plain = Badger.decode(new Uint8Array(record('Gallery', samples.gallery(4, 6, 20))).buffer);
         assert.equal(gallery.row(0).item(0).card.name, plain.row(row).item(place).card.name);
         seen.push(await first(moment));
         assert.deepEqual(seen.at(-1), [gallery.row(0).name, gallery.row(0).item(0).card.name]);
@@ -63,6 +64,57 @@ test('a gallery of the shared layout comes with its catalogue', () => withSite(a
     assert.deepEqual(asked, ['/gallery/shared', `/catalogue/${'0123456789abcdef'.repeat(2)}`]);
     assert.equal(gallery.row(0).item(1).card.name, samples.card(107).name);
 }));
+
+test('why an order is as it is is told of the gallery that was loaded, or not at all', async () => {
+    const body = record('Gallery', samples.gallery(4, 6, 20));
+    const shown = { ETag: '"a"', 'Badger-Order': order([2], [[2, [5]]]), 'Badger-Order-Why': '(0.5;at=0);row=2;place=0;chance=0.6, (age;bin=1;by=0.5);item=5;chance=0.6', Date: 'Tue, 14 Nov 2023 22:13:20 GMT' };
+    let now = {};
+    // The content is swapped between the two answers.
+    const { base, asked, close } = await serve((url) => {
+        const headers = { ...shown, ...(url.includes('why=1') ? now : now.both) };
+        delete headers.both;
+        return { body, status: now.status, headers: Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== null)) };
+    });
+    const why = async (change) => {
+        now = { both: change.both };
+        const { why: ask } = await loaded(base, 'ada');
+        now = { ...change.both, ...change };
+        return promisify(ask)();
+    };
+    const told = Badger.decodeOrderWhy(shown['Badger-Order-Why']);
+    try {
+        assert.deepEqual(await why({}), told);
+        assert.deepEqual(asked, ['/gallery/ada', '/gallery/ada?now=1700000000&why=1']);
+        // What a proxy that compresses makes of a tag.
+        assert.deepEqual(await why({ ETag: 'W/"a"' }), told);
+        assert.deepEqual(await why({ both: { ETag: 'W/"a"' }, ETag: '"a"' }), told);
+        for (const [change, reason] of [
+            [{ ETag: '"b"' }, /why=1: the gallery has changed since; load it again$/], [{ ETag: null }, /no ETag that can be read, .*Access-Control-Expose-Headers/],
+            [{ both: { ETag: null }, ETag: '"a"' }, /no ETag that can be read/], [{ both: { ETag: null } }, /no ETag that can be read/],
+            [{ 'Badger-Order': order([2], [[2, [4]]]) }, /the order has changed since/], [{ 'Badger-Order': null, 'Badger-Order-Why': null }, /the order has changed since/],
+            [{ 'Badger-Order-Why': null }, /no Badger-Order-Why that can be read; .*Access-Control-Expose-Headers/], [{ 'Badger-Order-Why': '(0.5' }, /no Badger-Order-Why that can be read/],
+            [{ 'Badger-Order-Why': '();row=1;place=0;chance=0.6' }, /another row/], [{ 'Badger-Order-Why': '();row=9;place=0;chance=0.6' }, /another row/],
+            [{ 'Badger-Order-Why': '();row=2;place=9;chance=0.6' }, /another row/], [{ status: 503 }, /why=1: status 503$/], [{ ETag: '"b"', status: 404 }, /status 404/],
+        ]) {
+            await assert.rejects(why(change), reason, JSON.stringify(change));
+        }
+        // Where no order came, or one that cannot be read, no row was moved, and nobody needs to be asked.
+        asked.length = 0;
+        assert.equal(await why({ both: { 'Badger-Order': null }, ETag: '"b"' }), null);
+        assert.equal(await why({ both: { 'Badger-Order': ':AQAB:' } }), null);
+        assert.deepEqual(asked, ['/gallery/ada', '/gallery/ada']);
+        // In falcor it is an error at its place, until the gallery is loaded again.
+        now = {};
+        const model = () => new falcor.Model({ source: new PocoDataSource({ gallery: (callback) => load(base, 'ada', callback) }) });
+        const first = model();
+        assert.equal((await first.get('lolomo[0].name')).json.lolomo[0].name, samples.gallery(4, 6, 20).rows[2].name);
+        now = { ETag: '"b"', both: { ETag: '"b"' } };
+        await assert.rejects(new Promise((resolve, reject) => first.get('lolomo[0].why').subscribe(() => {}, reject, resolve)), ([error]) => /has changed since/.test(error.value.message));
+        assert.equal((await model().get('lolomo[0].why')).json.lolomo[0].why.chance, 0.6);
+    } finally {
+        await close();
+    }
+});
 
 test('titles come in few requests', () => withSite(async ({ base, asked }) => {
     const { metadata } = await loaded(base, 'ada');

@@ -1,5 +1,6 @@
 // Who gets the row where: the eight viewers of docs/moment.md, packed by `badger pack gallery` (BADGER: path of the program), served
-// by `badger serve`, and looked at in the page and in falcor. tests/moment.rs reads the same viewers and the same table.
+// by `badger serve`, and looked at in the page and in falcor; also while that server changes its content. tests/moment.rs reads the same viewers and the
+// same table.
 'use strict';
 
 const test = require('node:test');
@@ -10,9 +11,13 @@ const path = require('node:path');
 const { execFileSync, spawn } = require('node:child_process');
 const { once } = require('node:events');
 const { createInterface } = require('node:readline');
+const { promisify } = require('node:util');
 const falcor = require('falcor');
+const Badger = require('../../examples/javascript/poco.js');
 const { load } = require('../../examples/javascript/load.js');
 const { PocoDataSource } = require('../../examples/javascript/falcor.js');
+const { record, order } = require('./support/encoder.js');
+const samples = require('./support/samples.js');
 const { EXECUTABLE, startBrowser, isDrawn } = require('./support/gallery_page.js');
 
 const ROOT = path.join(__dirname, '../..');
@@ -46,16 +51,19 @@ function profile(viewer) {
     return { id: viewer.id, name: viewer.name, made_at: NOW - 36000, rows: Array.from({ length: ROWS }, (_, id) => row(id)), plays };
 }
 
-/** The server, with the page in a folder beside the pack; gives its address. */
+/** The server, with the page in a folder beside the pack: { base, swap }, where swap(viewers) has it serve the galleries of others. */
 async function start(t) {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'badger-moment-'));
     const at = (name) => path.join(folder, name);
+    const pack = (viewers) => {
+        fs.writeFileSync(at('profiles.ndjson'), lines(viewers.map(profile)));
+        execFileSync(BADGER, ['pack', 'gallery', '--titles', at('titles.ndjson'), '--profiles', at('profiles.ndjson'), '-o', at('gallery.badger')], { stdio: 'pipe' });
+    };
     fs.writeFileSync(at('titles.ndjson'), lines(Array.from({ length: TITLES }, (_, index) => ({ id: index + 1, name: `Title ${index + 1}`, kind: KINDS[index + 1] }))));
-    fs.writeFileSync(at('profiles.ndjson'), lines(VIEWERS.map(profile)));
-    execFileSync(BADGER, ['pack', 'gallery', '--titles', at('titles.ndjson'), '--profiles', at('profiles.ndjson'), '-o', at('gallery.badger')], { stdio: 'pipe' });
+    pack(VIEWERS);
     fs.cpSync(path.join(ROOT, 'examples/honeybadger/page'), at('page'), { recursive: true });
     fs.copyFileSync(path.join(ROOT, 'examples/javascript/poco.js'), at('page/poco.js'));
-    const child = spawn(BADGER, ['serve', at('gallery.badger'), '--mount', `/page=${at('page')}`, '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(BADGER, ['serve', at('gallery.badger'), '--mount', `/page=${at('page')}`, '--listen', '127.0.0.1:0', '--control', at('control')], { stdio: ['ignore', 'pipe', 'inherit'] });
     const ended = once(child, 'exit');
     t.after(async () => {
         child.kill('SIGTERM');
@@ -66,11 +74,19 @@ async function start(t) {
     const [line] = await once(createInterface({ input: child.stdout }), 'line');
     const asked = process.env.BADGER_BACKEND;
     assert.ok(!asked || asked === 'auto' || line.includes(` backend=${asked} `), line);
-    return /^listening on (http:\S+)/.exec(line)[1];
+    return {
+        base: /^listening on (http:\S+)/.exec(line)[1],
+        swap(viewers) {
+            pack(viewers);
+            execFileSync(BADGER, ['reload', '--control', at('control')], { stdio: 'pipe' });
+        },
+    };
 }
 
+const percent = (chance) => `${Math.round(chance * 100)} %`;
+
 test('every viewer has the row where the document says, in the page', { skip: without || (fs.existsSync(EXECUTABLE) ? false : `no ${EXECUTABLE}`) }, async (t) => {
-    const [base, browser, said] = [await start(t), await startBrowser(), table()];
+    const [{ base }, browser, said] = [await start(t), await startBrowser(), table()];
     t.after(() => browser.close());
     assert.deepEqual(Object.keys(said), VIEWERS.map((viewer) => viewer.name));
     for (const viewer of VIEWERS) {
@@ -95,9 +111,16 @@ test('every viewer has the row where the document says, in the page', { skip: wi
             const names = rows.map(([name]) => name);
             const others = Array.from({ length: ROWS }, (_, id) => `Row ${id}`).filter((_, id) => id !== ROW);
             const { chance, place } = said[viewer.name];
+            // What the page has, of which it leaves out rows without titles.
+            const [stands, why] = await page.evaluate(([id, row]) => new Promise((resolve, reject) => {
+                Data.gallery(id, (error, shown) => (error ? reject(new Error(error.detail)) : Data.why(shown, (failure, told) => {
+                    const ids = shown.view.rows.map((_, index) => shown.view.row(index).id);
+                    return failure ? reject(new Error(failure.message)) : resolve([ids.indexOf(row) + 1, told]);
+                })));
+            }), [viewer.id, ROW]);
+            assert.deepEqual([stands, why && why.place + 1, why && percent(why.chance)], [place, place, chance]);
             if (viewer.first === null) {
-                // A row without titles is not shown, and stands behind all others in the table.
-                assert.deepEqual([names, place, chance], [others, ROWS, '0 %']);
+                assert.deepEqual(names, others);
             } else {
                 assert.deepEqual(names, [...others.slice(0, place - 1), 'Continue Watching', ...others.slice(place - 1)]);
                 const [, sentence, titles] = rows[place - 1];
@@ -126,8 +149,32 @@ test('the page has a word for each bin of each feature of the model', () => {
     assert.deepEqual(features.map(([name, ...weights]) => [name, weights.length]), Object.entries(WORDS).map(([name, words]) => [name, words.length]));
 });
 
+test('what is old or not known is told as that', () => {
+    const { describe } = require('../../examples/honeybadger/page/why.js').Why;
+    const value = samples.gallery(4, 6, 20);
+    const { made_at: madeAt } = value;
+    const titles = [1, 2].map((item) => ({ item, chance: 0.3, reasons: [{ feature: 'age', bin: 11, by: -1 }, { feature: 'device', bin: 5, by: 0.2 }] }));
+    const why = { row: 2, place: 0, chance: 0.4, places: [{ chance: 0.5, place: 0 }], titles };
+    // When the first of them was played is not known.
+    value.plays.find((play) => play.card === value.items[2 * 6 + 1].card).last_play = 0;
+    const told = (made, now) => {
+        const gallery = Badger.decode(record('Gallery', { ...value, made_at: made })).inOrder(Badger.decodeOrder(order([2])));
+        return describe(why, gallery, gallery.row(0), now);
+    };
+    const known = 'For it: on which devices is not known.';
+    assert.deepEqual(told(madeAt, madeAt).titles.map(({ reasons }) => reasons), [known, `${known} Against it: played more than 6 weeks ago.`]);
+    // As long as the model's clock goes on; then it is said from when the record is.
+    const [, days] = /pub const MOMENT_STALE_SECONDS: u32 = ([0-9]+) \* 86_400;/.exec(fs.readFileSync(path.join(ROOT, 'src/poco/moment.rs'), 'utf8'));
+    const stale = madeAt + days * 86400;
+    const fresh = 'The chance that something of this row is gone on with now, on this device, is 40 %. Its place follows from that: from 50 % on it stands first, below that behind all others.';
+    for (const [made, now] of [[madeAt, madeAt - 5], [madeAt, stale], [0, stale + 1], [madeAt, NaN]]) {
+        assert.equal(told(made, now).sentence, fresh);
+    }
+    assert.equal(told(madeAt, stale + 1).sentence, `${fresh} What was played is known up to ${new Date(madeAt * 1000).toLocaleString()}, when the record was made, and how long ago that was is counted as of two days later.`);
+});
+
 test('falcor says why when it is asked', { skip: without || false }, async (t) => {
-    const [base, said] = [await start(t), table()];
+    const [{ base }, said] = [await start(t), table()];
     for (const viewer of VIEWERS) {
         const source = new PocoDataSource({ gallery: (callback) => load(base, viewer.id, callback, { device: viewer.device, now: NOW }) });
         const model = new falcor.Model({ source });
@@ -136,13 +183,52 @@ test('falcor says why when it is asked', { skip: without || false }, async (t) =
         const { chance, place } = said[viewer.name];
         why.forEach((one, at) => assert.deepEqual([one.place, one.madeAt], [at, NOW - 36000]));
         const moved = why.filter((one) => one.chance !== undefined);
-        if (viewer.first === null) {
-            assert.deepEqual(moved, []);
-            continue;
-        }
-        assert.deepEqual([moved.length, moved[0].place, `${Math.round(moved[0].chance * 100)} %`], [1, place - 1, chance]);
+        assert.deepEqual(moved.map((one) => [one.place + 1, percent(one.chance)]), [[place, chance]], viewer.name);
         assert.equal(lolomo[place - 1].name, 'Continue Watching');
-        assert.equal(moved[0].titles[0].id, viewer.first);
-        assert.equal(moved[0].titles[0].reasons.length, 3);
+        const [first] = moved[0].titles;
+        assert.deepEqual(first ? [first.id, first.reasons.length] : [null], viewer.first === null ? [null] : [viewer.first, 3]);
     }
+});
+
+// The same viewers with other titles: the positions are the same, and so is the order; only the record is another.
+const OTHERS = VIEWERS.map((viewer) => ({ ...viewer, plays: viewer.plays.map((play) => ({ ...play, title: play.title + 10 })) }));
+const [BEA] = VIEWERS;
+
+test('nobody is told of a gallery that came later, in falcor', { skip: without || false }, async (t) => {
+    const { base, swap } = await start(t);
+    const model = () => new falcor.Model({ source: new PocoDataSource({ gallery: (callback) => load(base, BEA.id, callback, { device: BEA.device, now: NOW }) }) });
+    const why = async (of) => (await of.get(['lolomo', 0, 'why'])).json.lolomo[0].why;
+    const [old, asked] = [model(), model()];
+    assert.equal((await old.get(['lolomo', 0, 0, 'title'])).json.lolomo[0][0].title, `Title ${BEA.first}`);
+    assert.equal((await why(asked)).titles[0].id, BEA.first);
+    const shown = await promisify(load)(base, BEA.id);
+    swap(OTHERS);
+    await assert.rejects(why(old), ([{ value: { message } }]) => /\?now=[0-9]+&device=tv&why=1: the gallery has changed since; load it again$/.test(message));
+    await assert.rejects(promisify(shown.why)(), /the gallery has changed since; load it again$/);
+    assert.equal((await why(model())).titles[0].id, BEA.first + 10);
+    // And when it is again what it was, the same is told again.
+    swap(VIEWERS);
+    assert.equal((await why(old)).titles[0].id, BEA.first);
+});
+
+test('nobody is told of a gallery that came later, in the page', { skip: without || (fs.existsSync(EXECUTABLE) ? false : `no ${EXECUTABLE}`) }, async (t) => {
+    const [{ base, swap }, browser] = [await start(t), await startBrowser()];
+    t.after(() => browser.close());
+    const page = await browser.newPage({ viewport: { width: 1280, height: 720 } });
+    const ask = async () => {
+        await page.keyboard.press('w');
+        await page.waitForFunction(() => document.getElementById('why').getAttribute('aria-busy') === 'false');
+        return page.evaluate(() => ['why-sentence', 'why-titles'].map((id) => document.getElementById(id).textContent));
+    };
+    await page.goto(`${base}/page/?device=${BEA.device}&now=${NOW}#/${BEA.id}`);
+    await isDrawn(page, 'gallery-drawn');
+    swap(OTHERS);
+    const [refused, none] = await ask();
+    assert.match(refused, /^It cannot be told why: the gallery has changed since; load it again\. /);
+    assert.equal(none, '');
+    await page.reload();
+    await isDrawn(page, 'gallery-drawn');
+    const [sentence, titles] = await ask();
+    assert.match(sentence, /^The chance that something of this row /);
+    assert.ok(titles.startsWith(`Title ${BEA.first + 10} `), titles);
 });

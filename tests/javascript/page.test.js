@@ -335,14 +335,71 @@ test('the browse page', { skip: IS_THERE ? false : `no ${support.EXECUTABLE}` },
         assert.deepEqual([await active(), await seen(page, 'why')], ['why-open', false]);
     });
 
-    await scene('when nobody says why', {}, async (page) => {
-        await page.route(/why=1/, (route) => route.abort());
+    // What becomes of the question. Browsers take a while to let requests be stopped, so that is arranged before the page is there.
+    let onWhy;
+    const atViewer = { address: `#/${viewer}`, before: (page) => page.route(/why=1/, (route) => onWhy(route)) };
+    onWhy = (route) => route.abort();
+    await scene('when nobody says why', atViewer, async (page) => {
         await press(page, 'w');
         await page.waitForFunction(() => document.getElementById('why-sentence').textContent.startsWith('The server does not say why. '));
-        await page.unroute(/why=1/);
+        onWhy = (route) => route.continue();
         await press(page, 'Escape', 'w');
         await page.waitForFunction(() => document.getElementById('why-sentence').textContent.includes('of the record') ||
             document.getElementById('why-titles').children.length > 0);
+    });
+
+    await scene('it is asked why once, however often somebody looks', atViewer, async (page) => {
+        const isTold = () => page.waitForFunction(() => document.getElementById('why').getAttribute('aria-busy') === 'false');
+        const scroll = (...to) => page.evaluate(([pixels]) => {
+            const text = document.getElementById('why-text');
+            text.scrollTop = pixels === undefined ? text.scrollTop : pixels;
+            return text.scrollTop;
+        }, to);
+        let [asked, answer] = [0, null];
+        const isHeld = new Promise((resolve) => { answer = resolve; });
+        onWhy = async (route) => {
+            asked += 1;
+            await isHeld;
+            await route.continue();
+        };
+        await press(page, 'w', 'Escape', 'w', 'Escape', 'w');
+        // Somebody reads on before the answer is there.
+        await page.evaluate(() => { document.getElementById('why-name').style.paddingBottom = '2000px'; });
+        assert.equal(await scroll(40), 40);
+        answer();
+        await isTold();
+        assert.deepEqual([await scroll(), asked], [40, 1]);
+        await press(page, 'Escape', 'w');
+        await isTold();
+        assert.deepEqual([await scroll(), asked], [0, 1]);
+        await scroll(40);
+        await press(page, 'ArrowDown');
+        assert.equal(await scroll(), 0, 'another row begins at its beginning');
+    });
+
+    await scene('what is told of another gallery or another order is not shown', atViewer, async (page) => {
+        for (const [change, reason] of [
+            [{ etag: '"0123456789abcdef"' }, /: the gallery has changed since; load it again\. \/gallery\//], [{ etag: undefined }, /no ETag that can be read/],
+            [{ 'badger-order': ':AQAAAA==:' }, /: the order has changed since; load the gallery again\. /],
+            [{ 'badger-order-why': undefined }, /no Badger-Order-Why that can be read.* Access-Control-Expose-Headers/], [{ 'badger-order-why': '(0.5' }, /no Badger-Order-Why that can be read/],
+        ]) {
+            onWhy = async (route) => {
+                const answer = await route.fetch();
+                const headers = { ...answer.headers(), ...change, 'content-length': undefined };
+                await route.fulfill({ status: 200, headers: Object.fromEntries(Object.entries(headers).filter(([, value]) => value !== undefined)) });
+            };
+            await press(page, 'w');
+            await page.waitForFunction(() => document.getElementById('why-sentence').textContent.startsWith('It cannot be told why: '));
+            assert.match(await page.locator('#why-sentence').textContent(), reason);
+            assert.equal(await page.locator('#why-titles li').count(), 0);
+            await press(page, 'Escape');
+            // The next answer must not be mistaken for this one.
+            await page.evaluate(() => { document.getElementById('why-sentence').firstChild.data = ''; });
+        }
+        onWhy = (route) => route.continue();
+        await press(page, 'w');
+        await page.waitForFunction(() => document.getElementById('why-sentence').textContent !== '');
+        assert.match(await page.locator('#why-sentence').textContent(), /^(The chance|This row) /);
     });
 
     await scene('the panel of a title', {}, async (page) => {
@@ -415,6 +472,31 @@ test('the browse page', { skip: IS_THERE ? false : `no ${support.EXECUTABLE}` },
         await press(page, 'Enter');
         await isDrawn(page, 'gallery-drawn');
         await at(page, 0, 0);
+    });
+
+    await scene('a row that is damaged, and comes into sight below what says why', {
+        before: (page) => page.route('**/gallery/*', async (route) => {
+            const answer = await route.fetch();
+            const body = Buffer.from(await answer.body());
+            const { items, rows, length } = Badger.decode(body);
+            const last = rows.get(length - 1);
+            const [start, stride] = [24 + 88, 24 + 96].map((at) => body.readUInt32LE(at));
+            assert.ok(last.firstItem + last.length <= items.length && last.length > 0);
+            body.fill(0xff, start + last.firstItem * stride, start + (last.firstItem + last.length) * stride);
+            await route.fulfill({ status: 200, body });
+        }),
+    }, async (page) => {
+        await press(page, 'w');
+        assert.equal(await seen(page, 'why'), true);
+        // Faster than frames are drawn.
+        await page.evaluate((rows) => {
+            for (let index = 0; index < rows; index += 1) {
+                document.dispatchEvent(Object.defineProperty(new KeyboardEvent('keydown', { bubbles: true }), 'keyCode', { value: 40 }));
+            }
+        }, expected.length);
+        await page.locator('#failure').waitFor();
+        assert.match(await page.locator('#failure-title').textContent(), /damaged/);
+        assert.equal(await seen(page, 'why'), false);
     });
 
     await scene('profiles that cannot be had: one goes on as a guest', {

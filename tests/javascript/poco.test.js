@@ -265,7 +265,29 @@ test('why an order is as it is', () => {
     // What a newer server adds is skipped.
     assert.deepEqual(Badger.decodeOrderWhy('();row=0;place=2;chance=0;mood=7 ,(film;bin=0;by=1;new=2);item=0;chance=1'),
         { row: 0, place: 2, chance: 0, places: [], titles: [{ item: 0, chance: 1, reasons: [{ feature: 'film', bin: 0, by: 1 }] }] });
-    const malformed = [null, undefined, '', '()', 'x', '(0.5;at=0)', '();row=1;place=0', '();row=1;place=0;chance=x', '();row=1;place=0;chance=1,',
+    // Of whatever type that is: signs that mean something elsewhere are a part of strings.
+    const added = [';mood=evening', ';fresh', '; fresh;stale=?0', ';note="a \\"b\\\\ (c), ;row=7"', ';key=:AQID/+==:', ';key=::', ';since=@-1659578233', ';share=-0.5',
+        ';said=%"f%c3%bc (\\), r"', ';*a.b_c-1=*x/y:z', ';constructor=1', ';fresh;fresh=2;fresh'];
+    const known = { row: 1, place: 2, chance: 0.25, places: [{ chance: 0.5, place: 0 }, { chance: 0.25, place: 2 }],
+        titles: [{ item: 3, chance: 0.5, reasons: [{ feature: 'age', bin: 4, by: -1.5 }, { feature: 'left', bin: 0, by: 2 }] }, { item: 0, chance: 0, reasons: [] }] };
+    for (const one of ['', ...added, added.join('')]) {
+        for (const [before, behind] of [[one, ''], ['', one], [one, one]]) {
+            const header = `(0.5${before};at=0${behind}  0.25${before};at=2${behind} )${before};row=1;place=2${before};chance=0.25${behind},`
+                + `\t( age${before};bin=4;by=-1.5${behind} left;bin=0${one};by=2)${before};item=3;chance=0.5${behind} , ()${before};item=0;chance=0${behind}`;
+            assert.deepEqual(Badger.decodeOrderWhy(header), known, header);
+        }
+    }
+    // A parameter that is given again means what it says last.
+    assert.equal(Badger.decodeOrderWhy('();row=0;place=2;chance=0;row=7').row, 7);
+    for (const one of [';', ';=1', ';Mood=1', ';1=1', ';mood=', ';mood="evening', ';mood="\\n"', ';mood="\u00fc"', ';mood=:AQ', ';mood=:A-:', ';mood=?2', ';mood=@', ';mood=@1.5', ';mood=%"%C3"',
+        ';mood=%"%c"', ';mood=evening(', ';mood =1', ';mood= 1', ' ;mood=1', ';mood=1.', ';mood=.5', ';mood=1.2345', ';mood=1234567890123456', ';mood=-', ';mood=\u00fc', ';mood=()']) {
+        assert.equal(Badger.decodeOrderWhy(`();row=1;place=0;chance=1${one}`), null, one);
+        assert.equal(Badger.decodeOrderWhy(`(0.5;at=0${one});row=1;place=0;chance=1`), null, one);
+    }
+    // What is known has to be what it is.
+    const malformed = ['();row;place=0;chance=1', '();row=1;place=?1;chance=1', '();row=1;place=0;chance="1"', '();row=1.5;place=0;chance=1', '(0.5;at);row=1;place=0;chance=1',
+        '("0.5";at=0);row=1;place=0;chance=1', '();row=1;place=0;chance=1, ("age";bin=1;by=1);item=0;chance=1', '();row=1;place=0;chance=1, (age;bin=1;by=a);item=0;chance=1',
+        '();row=1;place=0;chance=1, x', '(0.5;at=0,0.3;at=1);row=1;place=0;chance=1', '(0.5;at=0', '(0.5;at=0(', null, undefined, '', '()', 'x', '(0.5;at=0)', '();row=1;place=0', '();row=1;place=0;chance=x', '();row=1;place=0;chance=1,',
         '();row=1;place=0;chance=1 ()', '();row=-1;place=0;chance=1', '(x;at=0);row=1;place=0;chance=1', '(0.5);row=1;place=0;chance=1',
         '();row=1;place=0;chance=1, (age;bin=1);item=0;chance=1', '();row=1;place=0;chance=1, (age;bin=1;by=1);chance=1', '(;row=1;place=0;chance=1'];
     malformed.forEach((header) => assert.equal(Badger.decodeOrderWhy(header), null, header));

@@ -106,22 +106,42 @@
     }
 
     /**
+     * The moment of a gallery (as `gallery` below gave it), in seconds since 1970: what was asked for, else by the server's clock.
+     * NaN: not known.
+     */
+    function nowOf(shown) {
+        var asked = /&now=([0-9]+)$/.exec(shown.path);
+        return asked ? Number(asked[1]) : Math.floor(Date.parse(shown.header('Date')) / 1000);
+    }
+
+    /**
      * Asks why a gallery (as `gallery` below gave it) is in its order: a head, for the moment of that answer. done(error, why), where
-     * `why` is null when no row was moved.
+     * `why` is null when no row was moved: then nobody is asked.
      */
     function why(shown, done) {
-        var seconds = Math.floor(Date.parse(shown.date) / 1000);
-        var path = shown.path + (/[?&]now=/.test(shown.path) || !(seconds >= 0) ? '' : '&now=' + seconds) + '&why=1';
+        var seconds = nowOf(shown);
+        var path = shown.path.replace(/&now=[0-9]+$/, '') + (seconds >= 0 ? '&now=' + seconds : '') + '&why=1';
         var request = new XMLHttpRequest();
         function fail(what) { done(failure('The server does not say why.', path + what)); }
+        if (Badger.decodeOrder(shown.header('Badger-Order')) === null) {
+            done(null, null);
+            return;
+        }
         request.open('HEAD', path, true);
         request.timeout = ANSWER_MILLISECONDS_MAX;
         request.onload = function () {
-            if (request.status === 200) {
-                done(null, Badger.decodeOrderWhy(request.getResponseHeader('Badger-Order-Why')));
-            } else {
+            var told;
+            if (request.status !== 200) {
                 fail(' is answered with status ' + request.status + '.');
+                return;
             }
+            try {
+                told = Badger.explainOrder(shown.view, shown.header, function (name) { return request.getResponseHeader(name); });
+            } catch (error) {
+                done(failure('It cannot be told why: ' + error.message + '.', path + ' was asked.'));
+                return;
+            }
+            done(null, told);
         };
         request.onerror = function () { fail(' has no answer.'); };
         request.ontimeout = function () { fail(' has no answer after ' + ANSWER_MILLISECONDS_MAX / 1000 + ' s.'); };
@@ -129,8 +149,8 @@
     }
 
     /**
-     * Fetches a gallery and what it needs. done(error, { view, rows, sheets, isFallback, path, date }): rows without titles are left
-     * out; `path` and `date` are those of the answer.
+     * Fetches a gallery and what it needs. done(error, { view, rows, sheets, isFallback, path, header }): rows without titles are left
+     * out; `path` and `header(name)` are those of the answer.
      */
     function gallery(profile, done) {
         var path = '/gallery/' + encodeURIComponent(profile) + momentOf(root.location.search, root.navigator.userAgent);
@@ -152,7 +172,7 @@
                     return;
                 }
                 done(null, {
-                    view: complete, rows: rows, sheets: sheets, isFallback: header('Badger-Fallback') !== null, path: path, date: header('Date')
+                    view: complete, rows: rows, sheets: sheets, isFallback: header('Badger-Fallback') !== null, path: path, header: header
                 });
             });
         });
@@ -207,5 +227,5 @@
         for (index = 0; index < many.length; index += 1) { this.keep(many.entries.get(index).id, many.record(index)); }
     };
 
-    root.Data = { profiles: profiles, gallery: gallery, why: why, Titles: Titles };
+    root.Data = { profiles: profiles, gallery: gallery, why: why, nowOf: nowOf, Titles: Titles };
 }(this));

@@ -405,10 +405,12 @@
         }
         whyOpener = document.activeElement;
         show('why');
-        if (gallery.why === undefined) {
+        // One question for each answer: what is told holds for the moment of that one. After a failure it is asked again.
+        if (gallery.why === undefined && !gallery.isAskedWhy) {
+            gallery.isAskedWhy = true;
             gallery.whyError = null;
-            // Asked once for each answer: it holds for the moment of that one.
             Data.why(gallery, function (error, why) {
+                asked.isAskedWhy = false;
                 asked.whyError = error;
                 asked.why = error ? undefined : why;
                 if (shown === 'why' && gallery === asked) {
@@ -417,6 +419,7 @@
             });
         }
         drawWhy();
+        byId('why-text').scrollTop = 0;
     }
 
     function closeWhy() {
@@ -432,7 +435,7 @@
         var said = { sentence: error ? error.message + ' ' + error.detail : '', titles: [] };
         try {
             if (gallery.why !== undefined) {
-                said = Why.describe(gallery.why, gallery.view, row);
+                said = Why.describe(gallery.why, gallery.view, row, Data.nowOf(gallery));
             }
             write(byId('why-name'), row.name);
         } catch (damage) {
@@ -443,7 +446,6 @@
         byId('why').setAttribute('aria-busy', String(gallery.why === undefined && !error));
         write(byId('why-sentence'), said.sentence);
         Why.fill(byId('why-titles'), said.titles);
-        byId('why-text').scrollTop = 0;
         byId('why-previous').disabled = rows.row === 0;
         byId('why-next').disabled = rows.row === gallery.rows.length - 1;
     }
@@ -451,7 +453,12 @@
     /** Goes to the row above or below, and says why that one is where it is. */
     function turnWhy(step) {
         rows.moveRows(rows.row + step < 0 ? 0 : step);
+        // The row that comes into sight may be damaged, and then there is no gallery any more.
+        if (!gallery) {
+            return;
+        }
         drawWhy();
+        byId('why-text').scrollTop = 0;
         keepFocus('why-close');
     }
 

@@ -35,7 +35,7 @@
         month: ['not played this month', 'played once this month', 'played 2 or 3 times this month', 'played 4 to 7 times this month',
             'played 8 to 15 times this month', 'played more than 15 times this month'],
         hour: shares('about this hour', 'its hours are not known'),
-        device: shares('on a device like this', 'the device is not known'),
+        device: shares('on a device like this', 'on which devices is not known'),
         kind: [null, 'a film', 'a series', 'a documentary', 'a special']
     };
 
@@ -51,11 +51,18 @@
         return parts.length < 2 ? parts.join('') : parts.slice(0, -1).join(', ') + ' and ' + parts[parts.length - 1];
     }
 
-    /** "For it: played 2 to 4 hours ago. Against it: no episode is left." What has no word is left out. */
-    function reasonsOf(title) {
+    /**
+     * "For it: played 2 to 4 hours ago. Against it: no episode is left." What has no word is left out, and so is how long ago it was
+     * played when that is not known: the model counts it like the longest time, which it need not be.
+     */
+    function reasonsOf(title, play) {
+        function hasWord(reason) {
+            var isUnknown = reason.feature === 'age' && play !== undefined && play.lastPlay === 0;
+            return !isUnknown && WORDS[reason.feature] && WORDS[reason.feature][reason.bin];
+        }
         function side(isFor) {
             return listed(title.reasons.filter(function (reason) {
-                return reason.by > 0 === isFor && WORDS[reason.feature] && WORDS[reason.feature][reason.bin];
+                return reason.by > 0 === isFor && hasWord(reason);
             }).map(function (reason) { return WORDS[reason.feature][reason.bin]; }));
         }
         return [['For it: ', side(true)], ['Against it: ', side(false)]].filter(function (part) {
@@ -63,19 +70,33 @@
         }).map(function (part) { return part[0] + part[1] + '.'; }).join(' ');
     }
 
-    /** How a row that the moment moved got its place. */
-    function sentenceOf(why) {
+    /** A record that is older says nothing of what was played since: the model's clock stands still there. */
+    var STALE_SECONDS = 2 * 86400;
+
+    function timeOf(seconds) {
+        return new Date(seconds * 1000).toLocaleString();
+    }
+
+    /** How a row that the moment moved got its place; `now` in seconds since 1970, NaN: not known. */
+    function sentenceOf(why, madeAt, now) {
         var steps = why.places.map(function (place) { return 'from ' + percent(place.chance) + ' on it stands ' + placeOf(place.place); });
         // Beside a bound a whole number could seem to be on its other side.
         var isBeside = why.places.some(function (place) { return percent(place.chance) === percent(why.chance); });
         var chance = isBeside ? (why.chance * 100).toFixed(1) + ' %' : percent(why.chance);
-        return 'The chance that something of this row is gone on with now, on this device, is ' + chance + '. ' +
-            (steps.length > 0 ? 'Its place follows from that: ' + steps.join(', ') + ', below that behind all others.' : '');
+        var sentences = ['The chance that something of this row is gone on with now, on this device, is ' + chance + '.'];
+        if (steps.length > 0) {
+            sentences.push('Its place follows from that: ' + steps.join(', ') + ', below that behind all others.');
+        }
+        if (madeAt > 0 && now > madeAt + STALE_SECONDS) {
+            sentences.push('What was played is known up to ' + timeOf(madeAt) +
+                ', when the record was made, and how long ago that was is counted as of two days later.');
+        }
+        return sentences.join(' ');
     }
 
     function ofRecord(madeAt) {
         return madeAt > 0 ?
-            'This row stands in the order of the record that was made at ' + new Date(madeAt * 1000).toLocaleString() + '.' :
+            'This row stands in the order of the record that was made at ' + timeOf(madeAt) + '.' :
             'This row stands in the order of the record, which does not say when it was made.';
     }
 
@@ -87,18 +108,19 @@
 
     /**
      * What there is to say of a row: { sentence, titles: [{ name, chance, reasons }] }. `why` is what Data.why gave: null when no row
-     * was moved.
+     * was moved; `now` is the moment of the gallery, in seconds since 1970.
      */
-    function describe(why, gallery, row) {
+    function describe(why, gallery, row, now) {
         if (!isMoved(why, gallery, row)) {
             return { sentence: ofRecord(gallery.madeAt), titles: [] };
         }
         return {
-            sentence: sentenceOf(why),
+            sentence: sentenceOf(why, gallery.madeAt, now),
             titles: why.titles.map(function (title) {
                 // Its position is that of the record, which `items` keeps whatever the order is.
                 var item = gallery.rows.get(why.row).item(title.item);
-                return { name: item ? item.card.name : '', chance: percent(title.chance), reasons: reasonsOf(title) };
+                var play = item ? gallery.play(item.cardIndex) : undefined;
+                return { name: item ? item.card.name : '', chance: percent(title.chance), reasons: reasonsOf(title, play) };
             })
         };
     }

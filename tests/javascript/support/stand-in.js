@@ -2,6 +2,7 @@
 // simple pictures. It also has what a good demo has not: titles without pictures, rows of one title, long names.
 'use strict';
 
+const crypto = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const zlib = require('node:zlib');
@@ -13,6 +14,8 @@ const PAGE = path.join(ROOT, 'examples/honeybadger/page');
 const ROWS = 40;
 const LENGTH = 75;
 const TITLES = 500;
+const WHY = '(0.5;at=0 0.35;at=1);row=0;place=0;chance=0.6, (age;bin=2;by=0.5 left;bin=0;by=-0.2);item=3;chance=0.4, (device;bin=0;by=-0.5);item=1;chance=0.3';
+const WHY_ON_A_PHONE = '(0.5;at=0 0.35;at=1);row=0;place=1;chance=0.4, (age;bin=2;by=0.5);item=5;chance=0.4, ();item=9;chance=0.3, ();item=2;chance=0.2';
 const SHEET = { path: 'sprites/0.png', columns: 25, rows: 20, cell_width: 30, cell_height: 42 };
 
 const FIRST = ['The Last', 'A Quiet', 'Midnight', 'Beyond the', 'Paper', 'Northern', 'The Glass', 'Two', 'Winter', 'Honey'];
@@ -155,10 +158,14 @@ function answer(url) {
         case 'profiles': return { type: 'application/json', body: JSON.stringify(PROFILES) };
         case 'gallery': {
             const value = gallery(rest, rest.endsWith('1'));
+            const body = record('Gallery', value);
             const headers = value.profile === rest ? {} : { 'Badger-Fallback': 'default' };
-            // As a server would that knows what was begun where.
-            if (searchParams.get('device') === 'phone') { headers['Badger-Order'] = order([1, 0], [[0, [5, 9, 2]]]); }
-            return { type: 'application/vnd.badger.gallery;v=1', body: record('Gallery', value), headers };
+            headers.ETag = `"${crypto.createHash('sha256').update(body).digest('hex')}"`;
+            // As a server would that knows what was begun where, and why.
+            const isPhone = searchParams.get('device') === 'phone';
+            headers['Badger-Order'] = isPhone ? order([1, 0], [[0, [5, 9, 2]]]) : order([0], [[0, [3, 1]]]);
+            if (searchParams.get('why') === '1') { headers['Badger-Order-Why'] = isPhone ? WHY_ON_A_PHONE : WHY; }
+            return { type: 'application/vnd.badger.gallery;v=1', body, headers };
         }
         case 'catalogue': return { type: 'application/vnd.badger.catalogue;v=1', body: record('Catalogue', { assets: '/assets/', cards: CARDS, sheets: [SHEET] }) };
         case 'metadata': {

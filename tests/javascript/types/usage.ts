@@ -31,10 +31,17 @@ const cancel = load('', 'ada', (error, loaded) => {
     } else if (error) {
         console.log(error.status);
     }
+    loaded?.why((failure, why) => console.log(failure?.status, why?.titles[0]?.reasons[0]?.feature));
     loaded?.metadata([1, 2], (failure, titles) => console.log(failure, titles?.map((title) => title.synopsis)));
 });
 cancel();
 request('/metadata/1', (error, record, header) => console.log(error, record?.type, header?.('ETag')));
+request('/gallery/ada', (error, record, header) => {
+    if (record?.type === 'gallery' && header) {
+        const why: Badger.OrderWhy | null = Badger.explainOrder(record, header, () => null);
+        console.log(why?.chance);
+    }
+});
 export const source = new PocoDataSource({
     gallery: (callback) => load('', 'ada', callback, { device: 'tv', now: 1790000000 }),
     metadata: (ids, callback) => callback(null, []),
