@@ -491,7 +491,7 @@ mod tests {
                 met[feature as usize][bin] = true;
                 logits += model.factors[feature as usize][bin].ln();
             }
-            // What is left out counts nothing by its first bin.
+            // What is not told counts by its first bin, whatever the title is.
             let more = if play.episodes_left > 0 { Feature::Film } else { Feature::Series };
             logits += model.factors[more as usize][0].ln();
             if kind_bin(u32::from(play.kind)) == 0 {
